@@ -1,0 +1,84 @@
+#pragma once
+// A plan: what an executor needs to know and nothing else. It is complete before a byte is read: every output file's
+// size, every literal byte and every strided copy are fixed, so the same plan gives the same bytes whatever runs it.
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "tensor/dtype.hpp"
+
+namespace weighbridge {
+
+// One level of a loop nest. Strides are in elements of the respective side and may be of any sign or zero.
+struct Loop {
+  std::int64_t extent{};
+  std::int64_t source_stride{};
+  std::int64_t target_stride{};
+  friend bool operator==(const Loop&, const Loop&) = default;
+};
+
+// What happens to an element on its way. `none` moves bits; the others compute in float and round once (to nearest,
+// ties to even).
+enum class ElementOperation : std::uint8_t { none = 1, cast, add_constant };
+
+// target[t0 + sum(i_k * target_stride_k)] = operation(source[s0 + sum(i_k * source_stride_k)]) for all 0 <= i_k < extent_k.
+// Loops are ordered by descending target stride. Offsets are in bytes: of the source from the start of its file, of
+// the target from the start of its output tensor.
+struct Copy {
+  std::uint32_t source_file{};
+  std::uint64_t source_offset{};
+  std::uint64_t target_offset{};
+  DType source_dtype{};
+  ElementOperation operation{ElementOperation::none};
+  double constant{};  // of add_constant
+  std::vector<Loop> loops;
+};
+
+// One output tensor (or chunk of one): a contiguous, row-major run of bytes in one output file. The copies write each
+// element exactly once; elements that no copy writes are padding and are zero (see `padded`).
+struct OutputTensor {
+  std::string name;  // for progress and errors
+  std::uint32_t file{};
+  std::uint64_t offset{};
+  std::uint64_t bytes{};
+  DType dtype{};
+  bool padded{};  // whether some elements are zero padding that no copy writes
+  std::vector<Copy> copies;  // ordered by target offset
+};
+
+// The CRC-32 (zlib polynomial) of an output tensor's bytes, to be put little-endian into a literal at `position`.
+struct ChecksumSlot {
+  std::uint32_t tensor{};
+  std::uint32_t position{};
+};
+
+// Bytes that are known beforehand but for the checksums in them: file headers, zip framing, pickles.
+struct Literal {
+  std::uint32_t file{};
+  std::uint64_t offset{};
+  std::string bytes;
+  std::vector<ChecksumSlot> checksums;
+};
+
+struct OutputFile {
+  std::filesystem::path path;  // relative to the output folder; parents are made
+  std::uint64_t size{};
+};
+
+// A whole file that is carried over unchanged (tokenizer, templates, code).
+struct CarriedFile {
+  std::filesystem::path source;
+  std::filesystem::path path;  // relative to the output folder
+};
+
+struct Plan {
+  std::vector<std::filesystem::path> sources;
+  std::vector<OutputFile> files;
+  std::vector<OutputTensor> tensors;  // ordered by file, then offset
+  std::vector<Literal> literals;      // with the tensors they tile the files exactly
+  std::vector<CarriedFile> carried;
+};
+
+}  // namespace weighbridge
