@@ -1,0 +1,74 @@
+#pragma once
+// Carries out a plan: streams every output in the order of its bytes, within a memory budget, and makes the whole
+// destination folder appear at once or not at all.
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "mapping/plan.hpp"
+#include "tensor/result.hpp"
+
+namespace weighbridge {
+
+class Files;
+
+struct Progress {
+  std::uint64_t bytes_done{};   // of the output, never decreasing
+  std::uint64_t bytes_total{};  // known from the start
+  std::string_view tensor;      // the output tensor last written, or a carried file; valid during the call only
+};
+
+// Called from any thread but from one at a time, at most ten times a second; the first call has bytes_done 0, the
+// last (of a run that succeeds) bytes_total. Must not throw.
+using ProgressSink = std::function<void(const Progress&)>;
+
+// How a run cuts its work, in bytes. Zero means: chosen from the budget. None of it changes a byte of the output;
+// tests set tiny values to reach every seam.
+struct Tuning {
+  std::uint64_t window{};   // output bytes that are assembled and written at once
+  std::uint64_t scratch{};  // source bytes that are held while their elements are rearranged
+  std::uint64_t run{64 << 10};  // source runs of at least this length are read straight into the window
+  std::uint64_t gap{8 << 10};   // source gaps of at most this length are read over rather than skipped
+};
+
+struct RunOptions {
+  unsigned threads{};                         // 0: as many as the machine has, at most 8
+  std::uint64_t max_memory{256 << 20};        // bytes that the process may keep resident, its program and plan included
+  bool overwrite{};                           // replace a destination that exists
+  ProgressSink progress;                      // may be empty
+  std::stop_token stop;                       // asked before every read and write
+  Tuning tuning;
+  Files* files{};                             // the file system; null: the real one
+};
+
+struct FileReport {
+  std::filesystem::path path;  // relative to the destination
+  std::uint64_t bytes{};
+  bool carried{};
+};
+
+struct RunReport {
+  std::uint64_t bytes_read{};
+  std::uint64_t bytes_written{};
+  double seconds{};
+  std::uint64_t peak_resident{};   // bytes, the whole process from its start to now
+  unsigned threads{};              // that worked
+  std::uint64_t buffer_bytes{};    // of all workers together
+  std::vector<FileReport> files;   // in the plan's order: made, then carried
+  std::vector<std::string> warnings;  // the output is complete; something beside it needs a look
+};
+
+// Makes `destination` (and missing parents) as the plan says. Everything is first written to a hidden folder beside
+// it, `.NAME.weighbridge-partial`, checksummed and synced, then renamed; whenever this returns an error that folder is
+// gone and the destination is as it was. A destination that exists and is not empty is refused unless
+// options.overwrite, and then replaced only by a complete new one. A destination that is, contains or lies in the
+// folder of a source is refused. Two runs towards one destination: the second is refused.
+// The plan is checked against the sources' sizes before anything is made. Same plan, same bytes for any options.
+Result<RunReport> run(const Plan& plan, const std::filesystem::path& destination, const RunOptions& options);
+
+}  // namespace weighbridge
