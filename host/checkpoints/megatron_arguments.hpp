@@ -1,0 +1,38 @@
+#pragma once
+// The arguments that Megatron-LM keeps in a checkpoint (`args`, an argparse.Namespace), as configuration.
+
+#include <boost/json/object.hpp>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "checkpoints/megatron_document.hpp"
+#include "formats/pickle_value.hpp"
+#include "tensor/result.hpp"
+
+namespace weighbridge {
+
+struct MegatronArguments {
+  boost::json::object document;
+  std::vector<std::string> notes;  // what was assumed: one sentence each, without a full stop
+};
+
+// The Megatron document of a Namespace: fields of the model under their document names, arguments of the training run
+// left out. Old argument names are understood (norm_epsilon, apply_layernorm_1p, disable_bias_linear, num_experts,
+// hybrid_override_pattern, decoder_first_pipeline_num_layers, …). Where `vocab_size` is absent the padded size stands
+// in, with a note. `file` is for messages. Errors: not a Namespace; num_layers, hidden_size or num_attention_heads
+// missing.
+Result<MegatronArguments> document_from_arguments(PickleValue arguments, std::string_view file);
+
+// The Namespace from which `--use-checkpoint-args` and Megatron-Bridge build the model of this document, with parallel
+// sizes 1 and no optimizer or random state announced. `padded_vocab_size`: rows of the stored embedding.
+PickleValue arguments_from_document(const boost::json::object& document,
+                                    std::optional<std::int64_t> padded_vocab_size, PickleArena& arena);
+
+// The flags that a Megatron-LM run with `--use-checkpoint-args` needs beside them, because it never takes these from a
+// checkpoint: "--bf16", "--norm-epsilon 1e-06", "--qk-layernorm", "--tokenizer-type …". One string each, in a fixed
+// order; joined with spaces they are a command line. A flag is left out where the run's default says the same.
+std::vector<std::string> training_flags(const boost::json::object& document);
+
+}  // namespace weighbridge

@@ -1,0 +1,77 @@
+#pragma once
+// A Megatron torch_dist checkpoint that is read: where its weights lie, and what else it holds.
+
+#include <boost/json/object.hpp>
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "checkpoints/megatron_location.hpp"
+#include "tensor/result.hpp"
+#include "tensor/stored_tensor.hpp"
+
+namespace weighbridge {
+
+enum class MegatronFlavor : std::uint8_t {
+  bridge = 1,   // run_config.yaml, train_state.pt
+  megatron_lm,  // `args` in the common state
+};
+std::string_view to_string(MegatronFlavor flavor);  // "bridge", "megatron-lm"
+
+// Everything that is no weight of the model, by kind. Extra states hold no weights and are not looked into.
+struct OtherContent {
+  std::int64_t extra_states{};
+  std::int64_t optimizer_tensors{};  // fp32 weights, moments, flat buffers
+  std::int64_t optimizer_objects{};
+  std::int64_t random_states{};
+  std::int64_t rerun_states{};
+  std::vector<std::string> unknown_objects;  // keys of byte objects of no kind above, sorted
+};
+
+struct OpenTorchDist {
+  bool configuration = true;  // whether a checkpoint that holds no configuration is an error (else `document` is empty)
+};
+
+// The catalogue holds the model's tensors by the keys on disk, one extent a chunk; extents point at the elements inside
+// each chunk's torch.save blob. Every blob's framing is read: dtype, shape and size of the tensor in it must be the
+// chunk's. A key's dtype is that of its blobs.
+struct TorchDistCheckpoint {
+  MegatronLocation location;
+  Catalogue catalogue;
+  OtherContent other;
+  std::optional<MegatronFlavor> flavor;    // what gave `document`; nothing if no configuration was found
+  boost::json::object document;            // the Megatron document
+  boost::json::object content_metadata;    // of the common state; empty if absent
+  std::optional<std::int64_t> iteration;   // as the common state says
+  std::optional<double> checkpoint_version;
+  std::vector<std::string> notes;          // one sentence each, without a full stop
+
+  // Errors: io and format of any file; a blob that disagrees with .metadata; no common state; and, unless `options`
+  // say otherwise, neither run_config.yaml nor `args`, naming both.
+  static Result<TorchDistCheckpoint> open(const MegatronLocation& location, const OpenTorchDist& options = {});
+};
+
+// A live parameter as it lies in a checkpoint.
+struct LiveTensor {
+  std::string key;      // on disk, for the report of unused keys
+  StoredTensor tensor;  // of one layer: the layer axis is cut away, extents are rebased; named by its live name
+};
+
+// Parameter `rest` of layer `layer` of the stack `prefix` ("decoder.layers.", 3, "mlp.linear_fc1.weight"): per-layer key
+// "decoder.layers.3.mlp.linear_fc1.weight", else row 3 of "decoder.layers.mlp.linear_fc1.weight". Gate and up halves
+// stored apart (`_w`, `_v`) are one tensor of both. Nothing if there is no such layer or key.
+std::optional<LiveTensor> find_live(const Catalogue& catalogue, std::string_view prefix, std::int64_t layer,
+                                    std::string_view rest);
+// A parameter outside any stack, by its key.
+std::optional<LiveTensor> find_live(const Catalogue& catalogue, std::string_view key);
+// The layers that the stack `prefix` has on disk, stacked or each apart; nothing if it has none. Error: stacked keys
+// that disagree about it.
+Result<std::optional<std::int64_t>> count_layers(const Catalogue& catalogue, std::string_view prefix);
+
+// Element `index` of the first axis, as a tensor of one axis less; `index` must be in it.
+StoredTensor leading_slice(const StoredTensor& tensor, std::int64_t index);
+
+}  // namespace weighbridge
