@@ -1,0 +1,276 @@
+"""Judges Weighbridge's conversions with the real Megatron-Core, Megatron-LM and transformers.
+
+  python interop.py GOLDEN_DIR --oracle ORACLE_DIR --program build/bin/weighbridge [--only CASE ...] [--checks CHECK ...]
+
+GOLDEN_DIR holds text/CASE/{hf,megatron,expected.safetensors}, or a program `unpack DIR text` that makes that. ORACLE_DIR holds the
+judges, which README.md beside this file describes; they and this script run with the same Python. The checks:
+
+  import    our torch_dist checkpoint loads strictly in the real Megatron-Core model; every weight and every field of the model's
+            configuration equals those of Megatron-Bridge's own import
+  export    our export of Megatron-Bridge's checkpoint, with the source repository as reference, equals the source: tensors bit by
+            bit, shard names, every other file byte by byte; transformers loads it and gives the expected logits exactly
+  alone     the same export without any reference: tensors equal, no missing or unexpected key in transformers, logits equal
+  lm        our checkpoint in Megatron-LM's flavour loads strictly in Megatron-LM with the flags that our report names
+  threads   import and export with one and with two threads write the same bytes
+
+Cases that Megatron-Bridge cannot import have no megatron/ folder: our own import is exported instead, and what its weights must be
+comes from the layouts that tests/golden/layout.py writes out. Exits 1 if anything is wrong.
+"""
+import argparse
+import concurrent.futures
+import filecmp
+import json
+import pathlib
+import shutil
+import subprocess
+import sys
+
+HERE = pathlib.Path(__file__).resolve().parent
+CASES = "llama3 llama3-tied llama2-mha llama-fp16 llama-bias mistral qwen2 qwen2-tied qwen3 qwen3-tied".split()
+CHECKS = "import export alone lm threads".split()
+
+
+class Failed(Exception):
+    """What the program or a judge said against a conversion, one line each."""
+
+
+def golden_cases(golden, scratch):
+    if not (golden / "text").is_dir():
+        unpacked = scratch / "golden"
+        if not (unpacked / "text").is_dir():
+            subprocess.run([golden / "unpack", unpacked, "text"], check=True)
+        golden = unpacked
+    return golden / "text"
+
+
+class Program:
+    def __init__(self, path):
+        self.path = path
+
+    def __call__(self, command, **options):
+        """Runs one conversion and returns its report. Options as keywords, `hf_model` for --hf-model."""
+        flags = [text for name, value in options.items() for text in ("--" + name.replace("_", "-"), str(value))]
+        done = subprocess.run([self.path, command, *flags, "--overwrite", "--no-progress", "--json"], capture_output=True, text=True)
+        if done.returncode:
+            raise Failed((done.stderr + done.stdout).strip() or f"exit code {done.returncode}")
+        try:
+            return json.loads(done.stdout)
+        except json.JSONDecodeError as error:
+            raise Failed(f"--json printed something else: {error}: {done.stdout[:200]}") from None
+
+
+class Judges:
+    """The scripts of the oracle folder, each in a process of its own."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        sys.path.insert(0, str(folder))
+
+    def _run(self, script, arguments, by_formula):
+        start = [HERE / "formula_reference.py", self.folder] if by_formula else []
+        script = script if by_formula else self.folder / script
+        done = subprocess.run([sys.executable, "-W", "ignore", *map(str, (*start, script, *arguments))],
+                              capture_output=True, text=True)
+        return done.returncode, done.stdout, done.stderr
+
+    def torch_dist(self, imported, text, cases, by_formula):
+        """{case: the judge's lines against it, or none} for imported/CASE/megatron, in one process."""
+        code, out, error = self._run("megatron_loads.py", [
+            "--all", imported, "--zoo", text, "--only", *cases, "--strictness", "raise_all", "--config"], by_formula)
+        verdicts, lines = {}, []
+        for line in out.splitlines():
+            if line.startswith("  "):
+                lines.append(line.strip())
+            if not line.startswith('{"case"'):
+                continue
+            verdict = json.loads(line)
+            if verdict["faults"]:
+                verdicts[verdict["case"]] = lines or ["faults without a word"]
+            else:
+                verdicts[verdict["case"]] = [] if verdict["tensors"] else ["nothing was compared"]
+            lines = []
+        lost = (error or out).strip().splitlines()[-3:] or [f"the judge ended with {code}"]
+        return {case: verdicts.get(case, lost) for case in cases}
+
+    def megatron_lm(self, checkpoint, hf, flags, by_formula):
+        code, out, error = self._run("megatron_lm_loads.py", [
+            checkpoint, "--reference", hf, "--strictness", "raise_all", "--config", "--", *flags], by_formula)
+        if code or '"faults": 0' not in out or '"tensors": 0' in out:
+            raise Failed((out.strip() or error.strip())[-1500:])
+
+
+def check_tensors(hf, exported):
+    import hf_equal
+
+    expected, found = hf_equal.tensors(hf), hf_equal.tensors(exported)
+    if not expected:
+        raise Failed("the source has no tensors")
+    if faults := hf_equal.compare(expected, found):
+        raise Failed("\n".join(faults))
+    return f"{len(expected)} tensors"
+
+
+def check_files(hf, exported):
+    """Every file of the repository is there under its name; what holds no weights is the same, byte by byte."""
+    expected, found = ({path.name for path in folder.iterdir()} for folder in (hf, exported))
+    if expected != found:
+        raise Failed(f"files differ: missing {sorted(expected - found)}, unexpected {sorted(found - expected)}")
+    for name in sorted(expected):
+        a, b = (folder / name for folder in (hf, exported))
+        if name.endswith(".index.json"):
+            same = json.loads(a.read_text())["weight_map"] == json.loads(b.read_text())["weight_map"]
+        else:
+            same = name.endswith(".safetensors") or a.read_bytes() == b.read_bytes()
+        if not same:
+            raise Failed(f"{name} differs from the source's")
+
+
+def check_logits(exported, expected):
+    """The logits were computed in float32 with plain attention; the same weights and configuration give the same bits."""
+    import torch
+    from safetensors.torch import load_file
+    from transformers import AutoModelForCausalLM, logging
+
+    torch.set_num_threads(1)
+    logging.set_verbosity_error(), logging.disable_progress_bar()
+    model, loading = AutoModelForCausalLM.from_pretrained(exported, dtype=torch.float32, attn_implementation="eager",
+                                                          output_loading_info=True)
+    if wrong := {kind: sorted(map(str, names)) for kind, names in loading.items() if names}:
+        raise Failed(f"transformers: {wrong}")
+    expected = load_file(expected)
+    with torch.no_grad():
+        logits = model.eval()(expected["input_ids"]).logits
+    if not torch.equal(logits, expected["logits"]):
+        raise Failed(f"logits differ by up to {(logits - expected['logits']).abs().max().item():.3g}")
+
+
+def same_trees(a, b):
+    """Names and bytes of all files below two folders."""
+    names = [sorted(path.relative_to(folder) for path in folder.rglob("*") if path.is_file()) for folder in (a, b)]
+    if names[0] != names[1] or not names[0]:
+        raise Failed(f"files differ: {sorted(map(str, set(names[0]) ^ set(names[1])))}")
+    if different := [str(name) for name in names[0] if not filecmp.cmp(a / name, b / name, shallow=False)]:
+        raise Failed(f"bytes differ: {different}")
+
+
+class Interop:
+    def __init__(self, program, judges, text, scratch):
+        self.program, self.judges, self.text, self.scratch = program, judges, text, scratch
+        self.imported, self.failures, self.passed = scratch / "imported", [], 0
+
+    def peer(self, case):
+        """The checkpoint to export: Megatron-Bridge's, or our own where it made none."""
+        made = self.text / case / "megatron"
+        found = made if made.is_dir() else self.imported / case / "megatron"
+        if not found.is_dir():
+            raise Failed("there is no Megatron checkpoint to export")
+        return found
+
+    def by_formula(self, case):
+        return not (self.text / case / "megatron").is_dir()
+
+    def say(self, case, check, faults, note=""):
+        print(f"{case:<14}{check:<10}{'FAIL' if faults else 'ok':<6}{note}", flush=True)
+        for line in faults[:20]:
+            print(f"    {line}", flush=True)
+        self.passed += not faults
+        if faults:
+            self.failures.append(f"{case} {check}")
+
+    def attempt(self, case, check, work):
+        try:
+            self.say(case, check, [], work(case) or "")
+        except Failed as failure:
+            self.say(case, check, str(failure).splitlines())
+        except Exception as error:  # noqa: BLE001  (what a judge's library raises on a bad conversion is a verdict too)
+            self.say(case, check, f"{type(error).__name__}: {error}".splitlines())
+
+    def make_imports(self, cases):
+        """Imports every case once; returns those that the program made."""
+        made = []
+        for case in cases:
+            try:
+                self.program("import", hf_model=self.text / case / "hf", megatron_path=self.imported / case / "megatron")
+                made.append(case)
+            except Failed as failure:
+                self.say(case, "import", str(failure).splitlines())
+        return made
+
+    def judge_imports(self, cases):
+        for by_formula in (False, True):
+            group = [case for case in cases if self.by_formula(case) == by_formula]
+            if group:
+                verdicts = self.judges.torch_dist(self.imported, self.text, group, by_formula)
+                for case in group:
+                    self.say(case, "import", verdicts[case], "against the written-out layout" if by_formula else "")
+
+    def export(self, case):
+        target, hf = self.scratch / "exported" / case, self.text / case / "hf"
+        self.program("export", megatron_path=self.peer(case), hf_model=hf, hf_path=target)
+        note = check_tensors(hf, target)
+        check_files(hf, target)
+        check_logits(target, self.text / case / "expected.safetensors")
+        return note
+
+    def alone(self, case):
+        """The source repository must not be found through the checkpoint either: a copy of it is exported."""
+        copy, target = self.scratch / "moved" / case, self.scratch / "alone" / case
+        shutil.rmtree(copy, ignore_errors=True)
+        shutil.copytree(self.peer(case), copy)
+        for run_config in copy.rglob("run_config.yaml"):
+            run_config.write_text(run_config.read_text().replace(str(self.text / case / "hf"), "/nowhere"))
+        self.program("export", megatron_path=copy, hf_path=target)
+        note = check_tensors(self.text / case / "hf", target)
+        check_logits(target, self.text / case / "expected.safetensors")
+        return note
+
+    def lm(self, case):
+        target, hf = self.scratch / "lm" / case, self.text / case / "hf"
+        report = self.program("import", hf_model=hf, megatron_path=target, flavor="megatron-lm")
+        flags = report["training_flags"]
+        self.judges.megatron_lm(target, hf, flags, self.by_formula(case))
+        return " ".join(flags)
+
+    def threads(self, case):
+        hf, place = self.text / case / "hf", self.scratch / "threads" / case
+        for command, source in (("import", {"hf_model": hf}), ("export", {"megatron_path": self.peer(case), "hf_model": hf})):
+            kept = []
+            for threads in (1, 2):  # towards one path, since a checkpoint may hold its own
+                target, keep = place / "out", place / f"{command}-{threads}"
+                shutil.rmtree(keep, ignore_errors=True)
+                self.program(command, **source, **{"hf_path" if command == "export" else "megatron_path": target}, threads=threads)
+                kept.append(target.rename(keep))
+            same_trees(*kept)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("golden", type=pathlib.Path), parser.add_argument("--oracle", type=pathlib.Path, required=True)
+    parser.add_argument("--program", type=pathlib.Path, required=True)
+    parser.add_argument("--scratch", type=pathlib.Path, default=pathlib.Path(".interop"))
+    parser.add_argument("--only", nargs="+", choices=CASES, default=CASES, metavar="CASE")
+    parser.add_argument("--checks", nargs="+", choices=CHECKS, default=CHECKS, metavar="CHECK")
+    parser.add_argument("--jobs", type=int, default=2, help="Megatron-LM processes at a time")
+    options = parser.parse_args()
+    scratch = options.scratch.resolve()
+    scratch.mkdir(parents=True, exist_ok=True)
+    text = golden_cases(options.golden.resolve(), scratch)
+    interop = Interop(Program(options.program.resolve()), Judges(options.oracle.resolve()), text, scratch)
+    needs_import = "import" in options.checks or any(interop.by_formula(case) for case in options.only)
+    made = interop.make_imports(options.only) if needs_import else list(options.only)
+    if "import" in options.checks:
+        interop.judge_imports(made)
+    for check in ("export", "alone", "threads"):
+        if check in options.checks:
+            for case in options.only:
+                interop.attempt(case, check, getattr(interop, check))
+    if "lm" in options.checks:
+        with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
+            list(pool.map(lambda case: interop.attempt(case, "lm", interop.lm), options.only))
+    print(f"\n{interop.passed} checks passed, {len(interop.failures)} failed" +
+          "".join(f"\n  {failure}" for failure in interop.failures))
+    sys.exit(bool(interop.failures) or not interop.passed)
+
+
+if __name__ == "__main__":
+    main()
