@@ -26,9 +26,11 @@ struct MegatronArguments {
 Result<MegatronArguments> document_from_arguments(PickleValue arguments, std::string_view file);
 
 // The Namespace from which `--use-checkpoint-args` and Megatron-Bridge build the model of this document, with parallel
-// sizes 1 and no optimizer or random state announced. `padded_vocab_size`: rows of the stored embedding.
-PickleValue arguments_from_document(const boost::json::object& document,
-                                    std::optional<std::int64_t> padded_vocab_size, PickleArena& arena);
+// sizes 1 and no optimizer or random state announced. `padded_vocab_size`: rows of the stored embedding. The provider
+// class and fields that hold objects have no place in it. Error::Kind::unsupported: an activation that Megatron-LM has
+// no argument for.
+Result<PickleValue> arguments_from_document(const boost::json::object& document,
+                                            std::optional<std::int64_t> padded_vocab_size, PickleArena& arena);
 
 // The flags that a Megatron-LM run with `--use-checkpoint-args` needs beside them, because it never takes these from a
 // checkpoint: "--bf16", "--norm-epsilon 1e-06", "--qk-layernorm", "--tokenizer-type …". One string each, in a fixed

@@ -1,0 +1,113 @@
+// Live parameters in a catalogue of keys.
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+
+#include "checkpoints/torch_dist_checkpoint.hpp"
+
+namespace weighbridge {
+namespace {
+
+const StoredTensor* tensor_at(const Catalogue& catalogue, const std::string& key) {
+  const auto found = catalogue.tensors.find(key);
+  return found == catalogue.tensors.end() ? nullptr : &found->second;
+}
+
+// Gate and up halves that were saved apart, as one tensor: rows of `gate` first.
+std::optional<StoredTensor> joined(const StoredTensor& gate, const StoredTensor& up) {
+  if (gate.dtype != up.dtype || gate.shape.empty() || gate.shape.size() != up.shape.size() ||
+      !std::equal(gate.shape.begin() + 1, gate.shape.end(), up.shape.begin() + 1))
+    return {};
+  const auto rows = checked_add(gate.shape[0], up.shape[0]);
+  if (!rows) return {};
+  auto both = gate;
+  both.shape[0] = *rows;
+  for (auto extent : up.extents) {
+    extent.box.offsets[0] += gate.shape[0];
+    both.extents.push_back(std::move(extent));
+  }
+  return both;
+}
+
+std::optional<LiveTensor> at_key(const Catalogue& catalogue, const std::string& key, const std::string& live_name) {
+  LiveTensor live{key, {}};
+  if (const auto* tensor = tensor_at(catalogue, key)) {
+    live.tensor = *tensor;
+  } else {
+    const auto* gate = tensor_at(catalogue, key + "_w");
+    const auto* up = tensor_at(catalogue, key + "_v");
+    auto both = gate && up ? joined(*gate, *up) : std::nullopt;
+    if (!both) return {};
+    live.key = key + "_w";
+    live.tensor = *std::move(both);
+  }
+  live.tensor.name = live_name;
+  return live;
+}
+
+// "12.mlp.linear_fc1.weight" is layer 12; nothing for a name that starts otherwise.
+std::optional<std::int64_t> layer_number(std::string_view rest) {
+  std::int64_t layer = 0;
+  const auto [end, error] = std::from_chars(rest.data(), rest.data() + rest.size(), layer);
+  if (error != std::errc{} || end == rest.data() + rest.size() || *end != '.' || layer < 0) return {};
+  return layer;
+}
+
+}  // namespace
+
+StoredTensor leading_slice(const StoredTensor& tensor, std::int64_t index) {
+  StoredTensor slice{tensor.name, tensor.dtype, Shape(tensor.shape.begin() + 1, tensor.shape.end()), {}};
+  const auto element = static_cast<std::uint64_t>(bits(tensor.dtype)) / 8;
+  for (const auto& extent : tensor.extents) {
+    const auto inside = index - extent.box.offsets[0];
+    if (inside < 0 || inside >= extent.box.sizes[0]) continue;
+    Extent cut{extent.file, extent.offset, {}, Shape(extent.strides.begin() + 1, extent.strides.end())};
+    cut.offset += static_cast<std::uint64_t>(inside * extent.strides[0]) * element;
+    cut.box.offsets.assign(extent.box.offsets.begin() + 1, extent.box.offsets.end());
+    cut.box.sizes.assign(extent.box.sizes.begin() + 1, extent.box.sizes.end());
+    slice.extents.push_back(std::move(cut));
+  }
+  return slice;
+}
+
+std::optional<LiveTensor> find_live(const Catalogue& catalogue, std::string_view key) {
+  return at_key(catalogue, std::string(key), std::string(key));
+}
+
+std::optional<LiveTensor> find_live(const Catalogue& catalogue, std::string_view prefix, std::int64_t layer,
+                                    std::string_view rest) {
+  if (layer < 0) return {};
+  const auto name = fmt::format("{}{}.{}", prefix, layer, rest);
+  if (auto live = at_key(catalogue, name, name)) return live;
+  const auto key = fmt::format("{}{}", prefix, rest);
+  const auto* stacked = tensor_at(catalogue, key);
+  if (!stacked || stacked->shape.empty() || layer >= stacked->shape[0]) return {};
+  LiveTensor live{key, leading_slice(*stacked, layer)};
+  live.tensor.name = name;
+  return live;
+}
+
+Result<std::optional<std::int64_t>> count_layers(const Catalogue& catalogue, std::string_view prefix) {
+  std::optional<std::int64_t> count;
+  std::string_view first;  // the key that the count came from
+  std::int64_t apart = 0;
+  for (auto it = catalogue.tensors.lower_bound(prefix); it != catalogue.tensors.end() && it->first.starts_with(prefix); ++it) {
+    const auto& [key, tensor] = *it;
+    if (const auto layer = layer_number(std::string_view{key}.substr(prefix.size()))) {
+      apart = std::max(apart, *layer + 1);
+      continue;
+    }
+    const auto layers = tensor.shape.empty() ? 0 : tensor.shape[0];
+    if (count && *count != layers)
+      return Error{Error::Kind::mismatch, catalogue.files.empty() ? "" : catalogue.files.front().parent_path().string(), key,
+                   fmt::format("has {} layers, but {} has {}", layers, first, *count), "Take a complete copy of the checkpoint"};
+    count = layers;
+    first = key;
+  }
+  if (apart > 0) count = std::max(count.value_or(0), apart);
+  return count;
+}
+
+}  // namespace weighbridge

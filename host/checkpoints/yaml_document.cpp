@@ -1,0 +1,166 @@
+#include "checkpoints/yaml_document.hpp"
+
+#include <fmt/format.h>
+#include <yaml-cpp/yaml.h>
+
+#include <algorithm>
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+#include <cmath>
+#include <vector>
+
+#include "checkpoints/python_json.hpp"
+#include "checkpoints/yaml_scalar.hpp"
+
+namespace weighbridge {
+namespace {
+
+constexpr std::size_t kMaxBytes = 16 << 20;
+constexpr int kMaxDepth = 64;
+constexpr std::int64_t kMaxValues = 1'000'000;
+
+Error broken(std::string_view file, const YAML::Mark& mark, std::string problem) {
+  return Error{Error::Kind::format, std::string(file), mark.is_null() ? "" : fmt::format("line {}", mark.line + 1),
+               std::move(problem), "Take the file as Megatron wrote it"};
+}
+
+// Makes JSON of a node. Aliases are followed, which may visit a node often: the number of visits is bounded.
+class Converter {
+ public:
+  explicit Converter(std::string_view file) : file_{file} {}
+
+  Result<boost::json::value> value(const YAML::Node& node, int depth) {
+    if (depth > kMaxDepth) return broken(file_, node.Mark(), fmt::format("is nested more than {} levels deep", kMaxDepth));
+    if (++visited_ > kMaxValues)
+      return broken(file_, node.Mark(), fmt::format("holds more than {} values when aliases are followed", kMaxValues));
+    switch (node.Type()) {
+      case YAML::NodeType::Sequence: return sequence(node, depth);
+      case YAML::NodeType::Map: return mapping(node, depth);
+      case YAML::NodeType::Scalar: return scalar(node);
+      case YAML::NodeType::Null:
+      case YAML::NodeType::Undefined: break;
+    }
+    return boost::json::value(nullptr);
+  }
+
+ private:
+  static boost::json::value scalar(const YAML::Node& node) {
+    const auto& tag = node.Tag();
+    const bool text = tag == "!" || tag.ends_with(":str") || tag.ends_with(":binary");
+    if (!text)
+      if (auto resolved = resolve_plain_scalar(node.Scalar())) return *std::move(resolved);
+    return boost::json::value(node.Scalar());
+  }
+
+  Result<boost::json::value> sequence(const YAML::Node& node, int depth) {
+    boost::json::array items;
+    for (const auto& item : node) {
+      auto converted = value(item, depth + 1);
+      if (!converted) return converted;
+      items.push_back(*std::move(converted));
+    }
+    return boost::json::value(std::move(items));
+  }
+
+  Result<boost::json::value> mapping(const YAML::Node& node, int depth) {
+    const bool set = node.Tag().ends_with(":set");
+    boost::json::object fields;
+    boost::json::array members;
+    for (const auto& field : node) {
+      const auto& key = field.first;
+      if (!key.IsScalar()) return broken(file_, node.Mark(), "has a key that is no text or number");
+      if (fields.contains(key.Scalar()))
+        return broken(file_, key.Mark(), fmt::format("the key '{}' occurs twice", key.Scalar().substr(0, 80)));
+      auto converted = value(field.second, depth + 1);
+      if (!converted) return converted;
+      if (set) members.push_back(scalar(key));
+      fields.emplace(key.Scalar(), *std::move(converted));
+    }
+    if (set) return boost::json::value(std::move(members));
+    return boost::json::value(std::move(fields));
+  }
+
+  std::string_view file_;
+  std::int64_t visited_{};
+};
+
+// repr() with PyYAML's additions: an exponent always follows a dot.
+std::string float_text(double value) {
+  if (std::isnan(value)) return ".nan";
+  if (std::isinf(value)) return value > 0 ? ".inf" : "-.inf";
+  auto text = python_float(value);
+  if (const auto e = text.find('e'); e != std::string::npos && text.find('.') == std::string::npos) text.insert(e, ".0");
+  return text;
+}
+
+std::string scalar_text(const boost::json::value& value) {
+  switch (value.kind()) {
+    case boost::json::kind::null: return "null";
+    case boost::json::kind::bool_: return value.get_bool() ? "true" : "false";
+    case boost::json::kind::int64: return std::to_string(value.get_int64());
+    case boost::json::kind::uint64: return std::to_string(value.get_uint64());
+    case boost::json::kind::double_: return float_text(value.get_double());
+    case boost::json::kind::string: return write_yaml_text(value.get_string());
+    case boost::json::kind::array: return "[]";   // only empty ones come here
+    case boost::json::kind::object: return "{}";
+  }
+  return {};
+}
+
+bool is_block(const boost::json::value& value) {
+  return (value.is_array() && !value.get_array().empty()) || (value.is_object() && !value.get_object().empty());
+}
+
+// Lines of a block value, the first one without indentation (the caller has put it behind "- " or on a new line).
+// As PyYAML does, a list inside a mapping is not indented, a list inside a list is.
+void write_block(const boost::json::value& value, int indent, std::string& out) {
+  bool first = true;
+  const auto next_line = [&] {
+    if (!first) out.append(static_cast<std::size_t>(indent), ' ');
+    first = false;
+  };
+  if (const auto* items = value.if_array()) {
+    for (const auto& item : *items) {
+      next_line();
+      out += "- ";
+      if (is_block(item)) write_block(item, indent + 2, out);
+      else out += scalar_text(item) + '\n';
+    }
+    return;
+  }
+  std::vector<const boost::json::key_value_pair*> fields;
+  for (const auto& field : value.get_object()) fields.push_back(&field);
+  std::sort(fields.begin(), fields.end(), [](const auto* a, const auto* b) { return a->key() < b->key(); });
+  for (const auto* field : fields) {
+    next_line();
+    out += write_yaml_text(field->key());
+    if (!is_block(field->value())) {
+      out += ": " + scalar_text(field->value()) + '\n';
+      continue;
+    }
+    const int inner = field->value().is_array() ? indent : indent + 2;
+    out += ":\n" + std::string(static_cast<std::size_t>(inner), ' ');
+    write_block(field->value(), inner, out);
+  }
+}
+
+}  // namespace
+
+Result<boost::json::value> parse_yaml(std::string_view text, std::string_view file) {
+  if (text.size() > kMaxBytes)
+    return broken(file, YAML::Mark::null_mark(), fmt::format("is larger than {} MiB", kMaxBytes >> 20));
+  try {
+    return Converter{file}.value(YAML::Load(std::string(text)), 0);
+  } catch (const YAML::Exception& error) {
+    return broken(file, error.mark, "is no YAML: " + error.msg);
+  }
+}
+
+std::string write_yaml(const boost::json::value& value) {
+  if (!is_block(value)) return scalar_text(value) + '\n';
+  std::string out;
+  write_block(value, 0, out);
+  return out;
+}
+
+}  // namespace weighbridge
