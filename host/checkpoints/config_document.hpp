@@ -1,12 +1,14 @@
 #pragma once
 // A config.json as a document: keys that nobody touches keep their exact value and their place, whatever they mean.
 
+#include <boost/json/object.hpp>
 #include <boost/json/value.hpp>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "checkpoints/python_json.hpp"
 #include "tensor/result.hpp"
@@ -43,10 +45,11 @@ class ConfigDocument {
   // Takes a value out; later ones keep their order. Returns whether it was there.
   bool remove(std::string_view path);
 
-  // As transformers writes it: indented by two, keys sorted unless `style` says otherwise, a line feed at the end.
-  std::string text(JsonStyle style = {.indent = 2, .sort_keys = false, .ensure_ascii = true}) const;
+  // python_json of the document and a line feed. transformers sorts keys; the default keeps their order.
+  std::string text(const JsonStyle& style = {}) const;
 
  private:
+  static Result<ConfigDocument> from(Result<PythonJson> parsed, const std::filesystem::path& file);
   boost::json::value* find(std::string_view path);
 
   std::filesystem::path file_;

@@ -35,6 +35,7 @@ struct ReferenceShards {
   bool has_index = false;
   boost::json::object index_metadata;
 };
+ReferenceShards reference_shards(const HuggingFaceRepository& repository);
 
 // A small text file of the output: config.json, generation_config.json.
 struct TextFile {
@@ -59,16 +60,17 @@ struct HuggingFaceLayout {
 };
 
 // How shards are chosen:
-// - By size, as huggingface_hub splits: in order, a shard is closed when the next tensor would exceed the limit; a tensor above it gets
-//   a shard of its own at once. One shard is model.safetensors, several are model-XXXXX-of-YYYYY.safetensors.
+// - By size, as huggingface_hub splits: in order, a shard is closed when the next tensor would exceed the limit; a
+//   tensor above it gets a shard of its own at once. One shard is model.safetensors, several are
+//   model-XXXXX-of-YYYYY.safetensors.
 // - By reference: a listed tensor goes to its file (pytorch_model….bin becomes model….safetensors). An unlisted one
 //   goes to the file of the listed tensor before it (else after it) while that file stays within max_shard_size, else
 //   to further shards by size. Files without a tensor are not written; the counts in names of the form
 //   …-XXXXX-of-YYYYY are made new only if files were added or left out.
 // Inside a file, tensors lie as the reference writer puts them: wider types first, then by name. The index lists
-// exactly what is written; it is left out for a lone model.safetensors whose reference had none. Index metadata of
-// the reference is kept, with total_size and total_parameters made true.
-// Errors: mismatch for a name given twice; unsupported for a shape that the format cannot hold.
+// exactly what is written; a lone model.safetensors has one only if the reference's lone model.safetensors had. Index
+// metadata of the reference is kept, with total_size and total_parameters made true.
+// Errors: mismatch for a name given twice or no tensor at all; unsupported for a shape that the format cannot hold.
 Result<HuggingFaceLayout> lay_out_hugging_face(const HuggingFaceLayoutRequest& request);
 
 }  // namespace weighbridge

@@ -36,24 +36,26 @@ struct LeftOutFile {
 enum class WeightFormat : std::uint8_t { safetensors = 1, torch };
 
 struct OpenHuggingFace {
-  // Whether the weights themselves are needed. Without them a folder of config, tokenizer and at most an index is
-  // enough: `catalogue` and `weight_files` stay empty, `weight_map` is what the index says.
+  // Whether the weights themselves are needed. Without them a folder of config, tokenizer and at most an index will
+  // do: where there is an index, `weight_map` is what it says and `catalogue` and `weight_files` stay empty.
   bool weights = true;
   // Whether a tensor that the index lists and its file lacks is an error; else it is a note.
   bool strict = true;
   std::uint64_t max_header_bytes = 100'000'000;  // of a safetensors file, as the reference reader's
 };
 
-// Which files hold the weights follows transformers: model.safetensors, model.safetensors.index.json,
-// pytorch_model.bin, pytorch_model.bin.index.json; then, without an index, a complete set of
-// model-XXXXX-of-YYYYY.safetensors, any other *.safetensors (but adapters), a set of pytorch_model-….bin. A folder with both model.safetensors
-// and an index of other files is refused: readers disagree about which counts.
+// Which files hold the weights, first match: model.safetensors or what model.safetensors.index.json names; without
+// either, a complete set of model-XXXXX-of-YYYYY.safetensors; the same three of pytorch_model….bin; any *.safetensors
+// but adapters. A folder with both model.safetensors and an index of other files is refused: readers of the format
+// disagree about which counts.
 // The index decides: a copy of a tensor in a file other than the indexed one is ignored with a note; a tensor of an
 // indexed file that no index entry names is read, with a note, because readers of the format load it.
 //
-// Links are followed for weights and config.json wherever they lead. A side file is carried through a link only if
-// the target lies in this folder or among the blobs of a hub cache; other links are left out and named, so that a
-// downloaded folder cannot make a stranger's file part of an output. A link to nothing is an error.
+// Side files are all other regular files, of sub-folders too, but for weights of any format, training states and what
+// tools leave behind (.git, .cache, locks). Links are followed for weights and config.json wherever they lead. A side
+// file is carried through a link only if the target lies in this folder or among the blobs of a hub cache; other links
+// are left out and named, so that a downloaded folder cannot make a private file part of an output. A link to nothing
+// is an error.
 struct HuggingFaceRepository {
   std::filesystem::path folder;
   WeightFormat format = WeightFormat::safetensors;
