@@ -1,0 +1,87 @@
+#include "engine/memory.hpp"
+
+#include <algorithm>
+#include <fstream>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <utility>
+
+#include <fmt/format.h>
+#include <sys/mman.h>
+
+namespace weighbridge {
+namespace {
+
+constexpr std::uint64_t kMebibyte = 1 << 20;
+// Thread stacks, descriptors, the lists that a run keeps itself.
+constexpr std::uint64_t kReserve = 8 * kMebibyte;
+constexpr std::uint64_t kUsualWindow = 4 * kMebibyte;
+constexpr std::uint64_t kUsualScratch = 2 * kMebibyte;
+constexpr std::uint64_t kLeastScratch = 64 << 10;
+constexpr std::uint64_t kLeastShare = 512 << 10;  // window and scratch of one worker
+constexpr std::uint64_t kFairShare = 2 * kMebibyte;  // below it, fewer workers rather than smaller ones
+constexpr std::size_t kHugePage = 2 * kMebibyte;
+constexpr unsigned kMostThreads = 8;  // that are started unasked; storage is the limit long before
+
+std::uint64_t status_kibibytes(std::string_view key) {
+  std::ifstream status{"/proc/self/status"};
+  for (std::string line; std::getline(status, line);)
+    if (line.starts_with(key)) {
+      std::uint64_t value = 0;
+      for (const char c : line)
+        if (c >= '0' && c <= '9') value = value * 10 + static_cast<std::uint64_t>(c - '0');
+      return value;
+    }
+  return 0;
+}
+
+}  // namespace
+
+std::uint64_t resident_now() { return status_kibibytes("VmRSS:") << 10; }
+std::uint64_t resident_peak() { return status_kibibytes("VmHWM:") << 10; }
+
+Result<Budget> share_out(const RunOptions& options, std::uint64_t resident) {
+  const auto taken = resident + kReserve;
+  if (options.max_memory < taken + kLeastShare)
+    return Error{Error::Kind::usage, "", "--max-memory",
+                 fmt::format("{} bytes of memory do not do: the program and its plan take {} and reading and writing at least {}",
+                             options.max_memory, taken, kLeastShare),
+                 fmt::format("Allow at least {} MiB", (taken + kLeastShare + kMebibyte - 1) / kMebibyte)};
+  const auto available = options.max_memory - taken;
+  const auto machine = std::clamp(std::thread::hardware_concurrency(), 1u, kMostThreads);
+  const auto wanted = options.threads > 0 ? options.threads : machine;
+  Budget budget;
+  budget.threads = static_cast<unsigned>(std::clamp<std::uint64_t>(available / kFairShare, 1, wanted));
+  const auto share = available / budget.threads;
+  const auto scratch = options.tuning.scratch > 0 ? options.tuning.scratch : std::clamp(share / 8, kLeastScratch, kUsualScratch);
+  budget.scratch = static_cast<std::size_t>(std::clamp<std::uint64_t>(scratch, 8, share / 2));
+  budget.capacity = static_cast<std::size_t>(share - budget.scratch);
+  if (options.tuning.window > 0) budget.capacity = std::clamp<std::size_t>(options.tuning.window, 8, budget.capacity);
+  budget.window = std::min<std::size_t>(budget.capacity, kUsualWindow);
+  return budget;
+}
+
+Result<Buffer> Buffer::make(std::size_t size) {
+  void* base = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (base == MAP_FAILED)
+    return Error{Error::Kind::io, "", "--max-memory", fmt::format("the system gives no {} bytes of memory", size),
+                 "Free memory or allow less with --max-memory"};
+  // First touches cost the most on virtual machines. Small buffers would be rounded up beyond their budget.
+  if (size >= 4 * kHugePage) ::madvise(base, size, MADV_HUGEPAGE);
+  return Buffer{static_cast<std::byte*>(base), size};
+}
+
+Buffer::Buffer(Buffer&& other) noexcept : base_{std::exchange(other.base_, nullptr)}, size_{other.size_} {}
+
+Buffer& Buffer::operator=(Buffer other) noexcept {
+  std::swap(base_, other.base_);
+  std::swap(size_, other.size_);
+  return *this;
+}
+
+Buffer::~Buffer() {
+  if (base_ != nullptr) ::munmap(base_, size_);
+}
+
+}  // namespace weighbridge

@@ -1,0 +1,44 @@
+#pragma once
+// The memory that a run may use: how much there is, how it is shared out, where it comes from.
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "engine/run.hpp"
+#include "tensor/result.hpp"
+
+namespace weighbridge {
+
+// Of this process, in bytes; 0 where the system does not tell.
+std::uint64_t resident_now();
+std::uint64_t resident_peak();
+
+// What each worker gets.
+struct Budget {
+  unsigned threads{};
+  std::size_t capacity{};  // of the window buffer; a tensor that is read out of order may use all of it
+  std::size_t window{};    // what a tensor that is read in order uses, at most capacity
+  std::size_t scratch{};
+};
+
+// Shares out options.max_memory less `resident` (what the process holds already). Fewer threads are better than windows
+// below a mebibyte; an error, naming the budget that would do, if not even one worker with a small window fits.
+Result<Budget> share_out(const RunOptions& options, std::uint64_t resident);
+
+// Anonymous memory, mapped as a whole and touched as it is used. Not copied, not grown.
+class Buffer {
+ public:
+  static Result<Buffer> make(std::size_t size);
+  Buffer(Buffer&& other) noexcept;
+  Buffer& operator=(Buffer other) noexcept;
+  ~Buffer();
+  std::span<std::byte> bytes() const noexcept { return {base_, size_}; }
+
+ private:
+  Buffer(std::byte* base, std::size_t size) noexcept : base_{base}, size_{size} {}
+  std::byte* base_{};
+  std::size_t size_{};
+};
+
+}  // namespace weighbridge

@@ -1,0 +1,48 @@
+#include "engine/schedule.hpp"
+
+#include <algorithm>
+#include <numeric>
+#include <utility>
+
+#include "tensor/dtype.hpp"
+
+namespace weighbridge {
+namespace {
+
+constexpr std::int64_t kPage = 4096;
+
+// The largest multiple of `unit` up to `limit`, but at least one unit.
+std::int64_t rounded_down(std::int64_t limit, std::int64_t unit) { return std::max(limit / unit, std::int64_t{1}) * unit; }
+
+}  // namespace
+
+void Schedule::add(const OutputTensor& tensor, std::int64_t pitch, const Budget& budget) {
+  const auto width = std::lcm(bits(tensor.dtype), 8) / 8;  // bytes that no window may cut
+  const auto capacity = static_cast<std::int64_t>(budget.capacity);
+  auto size = static_cast<std::int64_t>(budget.window);
+  if (pitch > capacity) {
+    size = capacity;  // sources are read more than once, in as few passes as possible
+  } else if (pitch > 0) {
+    size = rounded_down(std::max(size, pitch), pitch);
+  }
+  const auto whole = std::lcm(kPage, std::int64_t{width});
+  size = pitch > 0 && pitch <= capacity && pitch % width == 0 ? size : rounded_down(size, size >= whole ? whole : width);
+  Cut cut{windows(), 0, size, static_cast<std::int64_t>(tensor.bytes)};
+  cut.count = static_cast<std::uint64_t>((cut.bytes + size - 1) / size);
+  cuts_.push_back(cut);
+}
+
+Window Schedule::window(std::uint64_t number) const {
+  // The last tensor whose first window is not after it; tensors without bytes have none and share the number.
+  const auto after = std::upper_bound(cuts_.begin(), cuts_.end(), number,
+                                      [](std::uint64_t wanted, const Cut& cut) { return wanted < cut.first; });
+  const auto& cut = *(after - 1);
+  const auto begin = static_cast<std::int64_t>(number - cut.first) * cut.size;
+  return {static_cast<std::size_t>(after - cuts_.begin()) - 1, begin, std::min(begin + cut.size, cut.bytes)};
+}
+
+std::pair<std::uint64_t, std::uint64_t> Schedule::of_tensor(std::size_t tensor) const {
+  return {cuts_[tensor].first, cuts_[tensor].first + cuts_[tensor].count};
+}
+
+}  // namespace weighbridge

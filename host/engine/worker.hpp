@@ -1,0 +1,88 @@
+#pragma once
+// One thread's part of a run: takes windows, fills them from the sources, writes them.
+
+#include <atomic>
+#include <cstdint>
+#include <filesystem>
+#include <list>
+#include <mutex>
+#include <optional>
+#include <vector>
+
+#include "engine/files.hpp"
+#include "engine/gather.hpp"
+#include "engine/memory.hpp"
+#include "engine/progress_meter.hpp"
+#include "engine/run.hpp"
+#include "engine/schedule.hpp"
+#include "engine/tensor_copies.hpp"
+
+namespace weighbridge {
+
+// The first error of several threads; it is what the user is told.
+class FirstFailure {
+ public:
+  void set(Error error);  // kept if it is the first
+  bool any() const noexcept { return any_.load(std::memory_order_relaxed); }
+  std::optional<Error> get() const;
+
+ private:
+  mutable std::mutex mutex_;
+  std::optional<Error> error_;
+  std::atomic<bool> any_{};
+};
+
+// What the workers of one run share. Everything but the atomics, the failure and the checksums is read only.
+struct Job {
+  const Plan& plan;
+  const Schedule& schedule;
+  const std::filesystem::path& folder;  // where the output files are
+  const RunOptions& options;
+  Files& files;
+  ProgressMeter& progress;
+  const std::vector<bool>& checksummed;     // per tensor: whether its checksum is wanted
+  std::vector<std::uint32_t>& checksums;    // per window; each is written by the worker that fills the window
+  std::atomic<std::uint64_t> next{};        // number of the window to be taken next
+  std::atomic<std::uint64_t> bytes_read{};
+  FirstFailure failure{};
+
+  bool stopped() const { return failure.any() || options.stop.stop_requested(); }
+};
+
+class Worker {
+ public:
+  static Result<Worker> make(Job& job, const Budget& budget);  // maps its buffers
+
+  const Buffer& buffer() const noexcept { return buffer_; }  // free until work() begins
+  // Takes windows until there is none left or the job is stopped.
+  void work();
+
+ private:
+  // The most recently used open files; a run may have more files than a process may open.
+  class OpenFiles {
+   public:
+    explicit OpenFiles(Files& files) : files_{&files} {}
+    Result<int> get(const std::filesystem::path& path, int flags);
+
+   private:
+    struct Entry {
+      std::filesystem::path path;
+      Descriptor descriptor;
+    };
+    Files* files_;
+    std::list<Entry> entries_;  // last used first
+  };
+
+  Worker(Job& job, const Budget& budget, Buffer buffer);
+  Status fill(const Window& window);
+  Status write(const Window& window);
+
+  Job* job_;
+  Buffer buffer_;
+  std::size_t capacity_;  // the window's part of the buffer; the rest is scratch
+  OpenFiles sources_, outputs_;
+  std::optional<std::size_t> tensor_;  // whose copies are prepared
+  std::optional<TensorCopies> copies_;
+};
+
+}  // namespace weighbridge
