@@ -2,7 +2,12 @@
 include(GNUInstallDirs)
 find_package(Threads REQUIRED)
 find_package(PkgConfig REQUIRED)
+# Here rather than in the rooms: an imported target is known only in the folder that finds it and below, and the rooms hand
+# these on to one another and to the tests.
 find_package(fmt REQUIRED)
+find_package(Boost 1.81 REQUIRED COMPONENTS json filesystem system)
+find_package(yaml-cpp REQUIRED)
+pkg_check_modules(ISAL REQUIRED IMPORTED_TARGET libisal)
 
 set(CMAKE_CXX_STANDARD 20)
 set(CMAKE_CXX_STANDARD_REQUIRED ON)
