@@ -119,7 +119,7 @@ class PickleArena {
  private:
   friend class PickleReader;
   struct Memory;
-  PickleNode* make(PickleKind kind);
+  PickleValue container(PickleKind kind, std::span<const PickleValue> items);
   std::unique_ptr<Memory> memory_;
 };
 

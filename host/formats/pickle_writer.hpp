@@ -10,7 +10,7 @@
 
 namespace weighbridge {
 
-// How many elements a storage has, and of which type (`u8` with `untyped` for what torch keeps in an UntypedStorage).
+// What a storage holds: that many elements of this type.
 struct PickledStorage {
   DType dtype{};
   std::int64_t elements{};
