@@ -115,9 +115,10 @@ class Writer {
       if (!parameter.prefix.empty() && (parameter.layer < 0 || parameter.layer >= parameter.layers))
         return mismatch(parameter, fmt::format("its layer lies outside of the stack of {}", parameter.layers));
       const auto bytes = byte_count(parameter.shape, parameter.dtype);
+      if (!bytes) return mismatch(parameter, fmt::format("a size of {} does not fit", to_string(parameter.shape)));
       auto place = place_of(parameter);
       auto framing = lay_out_torch_tensor(parameter.dtype, place.box.sizes);
-      if (!framing || !bytes) return framing ? mismatch(parameter, "its size overflows") : std::move(framing).error();
+      if (!framing) return std::move(framing).error();
       if (started_ && layout_.files.back().size + framing->size > request_.max_file_bytes) open_data_file();
       started_ = true;
 

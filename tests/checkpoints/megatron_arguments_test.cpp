@@ -1,0 +1,234 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+
+#include "checkpoints/megatron_arguments.hpp"
+
+namespace weighbridge {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+boost::json::object object(std::string_view text) { return boost::json::parse(text).as_object(); }
+
+// A Namespace under construction.
+class Namespace {
+ public:
+  Namespace& add(std::string_view name, PickleValue value) {
+    attributes_.emplace_back(arena.text(name), value);
+    return *this;
+  }
+  Namespace& add(std::string_view name, int value) { return add(name, arena.integer(value)); }
+  Namespace& add(std::string_view name, double value) { return add(name, arena.real(value)); }
+  Namespace& add(std::string_view name, bool value) { return add(name, arena.boolean(value)); }
+  Namespace& add(std::string_view name, const char* value) { return add(name, arena.text(value)); }
+  PickleValue made() { return arena.argparse_namespace(attributes_); }
+
+  PickleArena arena;
+
+ private:
+  std::vector<PicklePair> attributes_;
+};
+
+Namespace minimal() {
+  Namespace args;
+  args.add("num_layers", 2).add("hidden_size", 16).add("num_attention_heads", 4);
+  return args;
+}
+
+boost::json::object document_of(Namespace& args) {
+  auto result = document_from_arguments(args.made(), "common.pt");
+  EXPECT_TRUE(result) << (result ? "" : result.error().text());
+  return result ? result->document : boost::json::object{};
+}
+
+TEST(MegatronArguments, BecomeTheDocumentOfAGatedModel) {
+  auto args = minimal();
+  const std::array window{args.arena.integer(47), args.arena.integer(0)};
+  args.add("num_query_groups", 2).add("group_query_attention", true).add("swiglu", true).add("norm_epsilon", 1e-6);
+  args.add("untie_embeddings_and_output_weights", true).add("vocab_size", 40).add("padded_vocab_size", 128);
+  args.add("seq_length", 64).add("max_position_embeddings", 512).add("rotary_base", 500000).add("bf16", true);
+  args.add("use_rope_scaling", true).add("rope_scaling_factor", 8.0).add("params_dtype", args.arena.torch_dtype(DType::bf16));
+  args.add("window_size", args.arena.tuple(window)).add("lr", 1e-3).add("train_iters", 10).add("num_experts", args.arena.none());
+  args.add("moe_router_topk", 2).add("position_embedding_type", "rope").add("tokenizer_model", "somewhere");
+  EXPECT_EQ(document_of(args), object(R"({"num_layers":2,"hidden_size":16,"num_attention_heads":4,"num_query_groups":2,
+    "gated_linear_unit":true,"activation_func":"silu","layernorm_epsilon":1e-6,"share_embeddings_and_output_weights":false,
+    "vocab_size":40,"seq_length":512,"rotary_base":500000,"bf16":true,"rope_scaling":true,"rope_scaling_factor":8.0,
+    "params_dtype":"bfloat16","window_size":[47,0],"moe_router_topk":2,"position_embedding_type":"rope"})"));
+}
+
+TEST(MegatronArguments, OfOtherActivations) {
+  const auto activation = [](const char* flag) {
+    auto args = minimal();
+    if (*flag) args.add(flag, true);
+    const auto document = document_of(args);
+    return std::pair{*string_field(document, "activation_func"), flag_field(document, "gated_linear_unit")};
+  };
+  EXPECT_EQ(activation("swiglu"), std::pair(std::string("silu"), true));
+  EXPECT_EQ(activation("squared_relu"), std::pair(std::string("squared_relu"), false));
+  EXPECT_EQ(activation("quick_geglu"), std::pair(std::string("quick_gelu"), true));
+  EXPECT_EQ(activation(""), std::pair(std::string("gelu"), false));
+}
+
+TEST(MegatronArguments, UnderstandOldNames) {
+  Namespace args;
+  args.add("encoder_num_layers", 2).add("hidden_size", 16).add("num_attention_heads", 4).add("disable_bias_linear", true);
+  args.add("apply_layernorm_1p", true).add("use_rotary_position_embeddings", true).add("num_experts", 8);
+  args.add("decoder_first_pipeline_num_layers", 1).add("rotary_seq_len_interpolation_factor", 4).add("fp16", true);
+  const auto document = document_of(args);
+  EXPECT_EQ(integer_field(document, "num_layers"), 2);
+  EXPECT_EQ(document.at("add_bias_linear"), false);
+  EXPECT_EQ(document.at("layernorm_zero_centered_gamma"), true);
+  EXPECT_EQ(document.at("position_embedding_type"), "rope");
+  EXPECT_EQ(document.at("num_moe_experts"), 8);
+  EXPECT_EQ(document.at("num_layers_in_first_pipeline_stage"), 1);
+  EXPECT_EQ(document.at("seq_len_interpolation_factor"), 4);
+  EXPECT_EQ(document.at("params_dtype"), "float16");
+  EXPECT_EQ(document.at("share_embeddings_and_output_weights"), true);
+  EXPECT_FALSE(document.contains("num_experts"));
+}
+
+TEST(MegatronArguments, WithoutGroupedQueriesHaveAGroupAHead) {
+  auto args = minimal();
+  args.add("num_query_groups", 1).add("group_query_attention", false);
+  EXPECT_EQ(document_of(args).at("num_query_groups"), 4);
+}
+
+TEST(MegatronArguments, WithoutVocabularySizeTakeThePaddedOneAndSaySo) {
+  auto args = minimal();
+  args.add("padded_vocab_size", 128).add("vocab_size", args.arena.none());
+  auto result = document_from_arguments(args.made(), "common.pt");
+  ASSERT_TRUE(result);
+  EXPECT_EQ(result->document.at("vocab_size"), 128);
+  EXPECT_THAT(result->notes, ElementsAre(HasSubstr("padded size 128 stands in")));
+}
+
+TEST(MegatronArguments, OfAHybridModelNeedNoLayerCount) {
+  Namespace args;
+  args.add("hidden_size", 16).add("num_attention_heads", 4).add("hybrid_override_pattern", "M-M*").add("num_layers", args.arena.none());
+  EXPECT_EQ(document_of(args).at("hybrid_layer_pattern"), "M-M*");
+}
+
+TEST(MegatronArguments, LeaveOutWhatIsNoPlainValue) {
+  auto args = minimal();
+  args.add("moe_backend", args.arena.enum_member("a.b", "C", args.arena.integer(1)));
+  EXPECT_FALSE(document_of(args).contains("moe_backend"));
+}
+
+TEST(MegatronArguments, ThatLackASizeAreAnError) {
+  Namespace args;
+  args.add("num_layers", 2).add("num_attention_heads", 4);
+  auto result = document_from_arguments(args.made(), "common.pt");
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().file, "common.pt");
+  EXPECT_EQ(result.error().subject, "args.hidden_size");
+  EXPECT_THAT(result.error().remedy, HasSubstr("--hf-model"));
+
+  auto text = document_from_arguments(args.arena.text("x"), "common.pt");
+  ASSERT_FALSE(text);
+  EXPECT_EQ(text.error().subject, "args");
+}
+
+const char* const kDocument = R"({"num_layers":2,"hidden_size":16,"ffn_hidden_size":32,"num_attention_heads":4,
+  "num_query_groups":2,"kv_channels":4,"gated_linear_unit":true,"activation_func":"silu","layernorm_epsilon":1e-6,
+  "layernorm_zero_centered_gamma":false,"normalization":"RMSNorm","share_embeddings_and_output_weights":false,
+  "vocab_size":40,"seq_length":512,"rotary_base":500000.0,"rotary_percent":1.0,"rotary_interleaved":false,"bf16":true,
+  "fp16":false,"params_dtype":"bfloat16","rope_scaling":true,"rope_scaling_factor":8.0,"window_size":[47,0],
+  "add_bias_linear":false,"add_qkv_bias":true,"qk_layernorm":true,"qk_l2_norm":false,"position_embedding_type":"rope",
+  "hidden_dropout":0.0,"attention_dropout":0.0,"init_method_std":0.02,"make_vocab_size_divisible_by":2,
+  "apply_query_key_layer_scaling":false,"fp16_lm_cross_entropy":false,"hybrid_layer_pattern":null,
+  "is_hybrid_model":false,"multi_latent_attention":false,"moe_grouped_gemm":false,"moe_layer_freq":1,
+  "moe_ffn_hidden_size":null,"moe_router_enable_expert_bias":false,"moe_router_pre_softmax":false,
+  "moe_router_topk_scaling_factor":null,"moe_shared_expert_intermediate_size":null,"mtp_num_layers":null,
+  "mamba_num_heads":null,"heterogeneous_layers_config_path":null,"spec":null,"num_moe_experts":null})";
+
+TEST(MegatronArguments, GiveBackTheDocumentTheyWereMadeOf) {
+  PickleArena arena;
+  auto document = object(kDocument);
+  auto arguments = arguments_from_document(document, 128, arena);
+  ASSERT_TRUE(arguments);
+  auto back = document_from_arguments(*arguments, "common.pt");
+  ASSERT_TRUE(back) << back.error().text();
+  document.erase("num_moe_experts");  // null: says nothing
+  EXPECT_EQ(back->document, document);
+  EXPECT_THAT(back->notes, IsEmpty());
+}
+
+TEST(MegatronArguments, AreWhatMegatronTakesOver) {
+  PickleArena arena;
+  auto document = object(kDocument);
+  document["tensor_model_parallel_size"] = 8;
+  document["hf_model_id"] = "org/model";
+  auto made = arguments_from_document(document, 128, arena);
+  ASSERT_TRUE(made);
+  const auto arguments = *made;
+  EXPECT_TRUE(arguments.callable().is_global("argparse", "Namespace"));
+  const auto integer = [&](const char* name) { return arguments.find(name)->integer(); };
+  const auto flag = [&](const char* name) { return arguments.find(name)->boolean(); };
+  EXPECT_EQ(integer("num_layers"), 2);
+  EXPECT_EQ(integer("padded_vocab_size"), 128);
+  EXPECT_EQ(integer("vocab_size"), 40);
+  EXPECT_EQ(integer("max_position_embeddings"), 512);
+  EXPECT_EQ(integer("tensor_model_parallel_size"), 1);
+  EXPECT_EQ(integer("world_size"), 1);
+  EXPECT_EQ(flag("swiglu"), true);
+  EXPECT_EQ(flag("squared_relu"), false);
+  EXPECT_EQ(flag("group_query_attention"), true);
+  EXPECT_EQ(flag("untie_embeddings_and_output_weights"), true);
+  EXPECT_EQ(flag("use_rope_scaling"), true);
+  EXPECT_EQ(flag("add_position_embedding"), true);
+  EXPECT_EQ(flag("no_save_optim"), true);
+  EXPECT_EQ(flag("no_save_rng"), true);
+  EXPECT_EQ(arguments.find("norm_epsilon")->real(), 1e-6);
+  EXPECT_EQ(arguments.find("ckpt_format")->text(), "torch_dist");
+  EXPECT_EQ(arguments.find("tokenizer_model")->text(), "org/model");
+  EXPECT_TRUE(arguments.find("params_dtype")->is_global("torch", "bfloat16"));
+  EXPECT_TRUE(arguments.find("window_size")->is(PickleKind::tuple));
+  EXPECT_TRUE(arguments.find("num_experts")->is_none());
+  EXPECT_FALSE(arguments.find("activation_func").has_value());
+  EXPECT_FALSE(arguments.find("_target_").has_value());
+}
+
+TEST(MegatronArguments, CannotHoldEveryActivation) {
+  PickleArena arena;
+  for (const auto* text : {R"({"activation_func":"gelu_tanh"})", R"({"activation_func":"silu"})",
+                           R"({"activation_func":"squared_relu","gated_linear_unit":true})"}) {
+    auto made = arguments_from_document(object(text), {}, arena);
+    ASSERT_FALSE(made) << text;
+    EXPECT_EQ(made.error().kind, Error::Kind::unsupported);
+    EXPECT_EQ(made.error().subject, "activation_func");
+    EXPECT_THAT(made.error().remedy, HasSubstr("--flavor bridge"));
+  }
+}
+
+TEST(MegatronTrainingFlags, NameWhatMegatronNeverTakesFromACheckpoint) {
+  EXPECT_THAT(training_flags(object(kDocument)),
+              ElementsAre("--bf16", "--qk-layernorm", "--use-rope-scaling", "--rope-scaling-factor 8.0",
+                          "--norm-epsilon 1e-06", "--window-size 47,0", "--make-vocab-size-divisible-by 2",
+                          "--tokenizer-type NullTokenizer --vocab-size 40"));
+}
+
+TEST(MegatronTrainingFlags, LeaveOutDefaults) {
+  EXPECT_THAT(training_flags(object(R"({"layernorm_epsilon":1e-5,"init_method_std":0.02,"make_vocab_size_divisible_by":128,
+    "qk_layernorm":false,"window_size":null,"softmax_type":"vanilla","glu_linear_offset":0,"rope_scaling_factor":8.0,
+    "mscale":2.0,"moe_aux_loss_coeff":0.1})")),
+              IsEmpty());
+}
+
+TEST(MegatronTrainingFlags, CoverListsExpertsLatentAttentionAndTokenizers) {
+  EXPECT_THAT(training_flags(object(R"({"fp16":true,"layernorm_zero_centered_gamma":true,"multi_latent_attention":true,
+    "q_lora_rank":32,"mscale":1,"mscale_all_dim":1.0,"num_moe_experts":8,"moe_aux_loss_coeff":0.001,
+    "linear_attention_freq":[1,1,1,0],"mrope_section":[2,3,3],"window_size":[-1,0],"moe_router_load_balancing_type":"none",
+    "activation_func":"quick_gelu","gated_linear_unit":true,"hf_model_id":"some folder/it's"})")),
+              ElementsAre("--fp16", "--apply-layernorm-1p", "--multi-latent-attention", "--quick-geglu", "--window-size=-1,0",
+                          "--mrope-section 2 3 3", "--linear-attention-freq '[1,1,1,0]'", "--q-lora-rank 32",
+                          "--mscale-all-dim 1.0", "--moe-router-load-balancing-type none", "--moe-aux-loss-coeff 0.001",
+                          "--tokenizer-type HuggingFaceTokenizer --tokenizer-model 'some folder/it'\\''s'"));
+}
+
+}  // namespace
+}  // namespace weighbridge
