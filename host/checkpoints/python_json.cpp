@@ -12,6 +12,7 @@
 #include <map>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include "formats/input_file.hpp"
 
@@ -118,11 +119,13 @@ class TreeBuilder {
   bool on_number_part(json::string_view part, json::error_code&) { return append(part); }
   bool on_int64(std::int64_t value, json::string_view, json::error_code&) { return number(value); }
   bool on_uint64(std::uint64_t value, json::string_view, json::error_code&) { return number(value); }
-  bool on_double(double, json::string_view part, json::error_code&) {
+  bool on_double(double, json::string_view part, json::error_code& error) {
     append(part);
     const double value = exact_double(text_);
-    if (text_.find_first_of(".eE") == std::string::npos) {
-      wide_integers.push_back({value, text_});
+    const bool wide = text_.find_first_of(".eE") == std::string::npos;
+    if (wide && (std::isinf(value) || wide_integers.try_emplace(value, text_).first->second != text_)) {
+      error = json::error::not_exact;
+      return false;
     }
     return number(value);
   }
@@ -132,7 +135,7 @@ class TreeBuilder {
   bool on_comment(json::string_view, json::error_code&) { return true; }
 
   json::value root;
-  std::vector<WideInteger> wide_integers;
+  WideIntegers wide_integers;
   const std::optional<std::string>& repeated_key() const { return repeated_key_; }
 
  private:
@@ -208,6 +211,9 @@ Result<PythonJson> parse_python_json(std::string_view text, const std::filesyste
   }
   if (error == json::error::too_deep) {
     return not_json(file, fmt::format("has more than {} levels of JSON", kMaxDepth));
+  }
+  if (error == json::error::not_exact) {
+    return not_json(file, "has an integer too large to be kept, before " + place(text, read));
   }
   if (error) return not_json(file, fmt::format("is not JSON: {} at {}", error.message(), place(text, read)));
   return PythonJson{std::move(builder.root), std::move(builder.wide_integers)};

@@ -4,6 +4,7 @@
 #include <charconv>
 #include <cmath>
 #include <cstdint>
+#include <vector>
 
 #include "checkpoints/python_json.hpp"
 
@@ -59,7 +60,7 @@ void write_string(std::string& out, std::string_view text, bool ensure_ascii) {
 
 class Writer {
  public:
-  Writer(const JsonStyle& style, const std::vector<WideInteger>& wide) : style_{style}, wide_{wide} {}
+  Writer(const JsonStyle& style, const WideIntegers& wide) : style_{style}, wide_{wide} {}
 
   void value(const json::value& v, int level) {
     switch (v.kind()) {
@@ -78,13 +79,12 @@ class Writer {
 
  private:
   void number(double value) {
-    const auto wide = std::find_if(wide_.begin(), wide_.end(), [&](const WideInteger& w) { return w.value == value; });
-    if (wide != wide_.end()) {
-      out += wide->digits;
-    } else if (std::isnan(value)) {
+    if (std::isnan(value)) {
       out += "NaN";
     } else if (std::isinf(value)) {
       out += value > 0 ? "Infinity" : "-Infinity";
+    } else if (const auto wide = wide_.find(value); wide != wide_.end()) {
+      out += wide->second;
     } else {
       out += python_float(value);
     }
@@ -136,12 +136,12 @@ class Writer {
   }
 
   const JsonStyle& style_;
-  const std::vector<WideInteger>& wide_;
+  const WideIntegers& wide_;
 };
 
 }  // namespace
 
-std::string python_json(const json::value& value, const JsonStyle& style, const std::vector<WideInteger>& wide) {
+std::string python_json(const json::value& value, const JsonStyle& style, const WideIntegers& wide) {
   Writer writer{style, wide};
   writer.value(value, 0);
   return std::move(writer.out);
