@@ -79,8 +79,9 @@ Status Staging::lock() {
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
     auto opened = open_file(files_, lock_path_, O_RDWR | O_CREAT);
     if (!opened) return opened.error();
-    if (files_.flock(opened->number(), LOCK_EX | LOCK_NB) < 0) {
-      if (errno == EINTR) continue;
+    int locked = files_.flock(opened->number(), LOCK_EX | LOCK_NB);
+    while (locked < 0 && errno == EINTR) locked = files_.flock(opened->number(), LOCK_EX | LOCK_NB);
+    if (locked < 0) {
       if (errno == EWOULDBLOCK)
         return busy;
       // Some network file systems have no locks; keeping two runs apart is then up to the user.
