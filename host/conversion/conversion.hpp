@@ -1,0 +1,69 @@
+#pragma once
+// A conversion from end to end, up to the plan: sources opened, family found, configuration translated, equations
+// stated, coverage proven, output laid out. Nothing is written here; engine/run.hpp carries the plan out.
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <boost/json/object.hpp>
+
+#include "checkpoints/hugging_face_layout.hpp"
+#include "checkpoints/torch_dist_checkpoint.hpp"
+#include "families/registry.hpp"
+#include "mapping/plan.hpp"
+#include "tensor/result.hpp"
+
+namespace weighbridge {
+
+// The parallel layout of the training job. torch_dist is free of placement: it decides how the vocabulary is padded and
+// is checked against the model's numbers.
+struct ParallelLayout {
+  std::int64_t tensor{1}, pipeline{1}, expert{1}, context{1};
+  std::optional<std::int64_t> virtual_pipeline, expert_tensor;
+};
+
+struct ImportOptions {
+  std::filesystem::path hugging_face;  // the folder
+  std::string model_name;              // as the user gave it (hub id or path), recorded as hf_model_id; may be empty
+  MegatronFlavor flavor{MegatronFlavor::bridge};
+  std::int64_t iteration{0};
+  ParallelLayout layout;
+  std::optional<std::int64_t> make_vocab_size_divisible_by;  // pads the vocabulary to a multiple of it times tensor
+  std::optional<DType> dtype;                                // --torch-dtype: cast every weight to it
+  bool strict{true};                                         // else unused tensors are notes, not errors
+};
+
+struct ExportOptions {
+  std::filesystem::path megatron;                     // parent, iteration or release folder
+  std::optional<std::filesystem::path> reference;     // a Hugging Face folder: its side files and shard names are kept
+  std::optional<std::string> architecture;            // overrides what is recognised when there is no reference
+  std::uint64_t max_shard_size{kDefaultMaxShardSize};
+  std::optional<DType> dtype;
+  bool strict{true};
+};
+
+// A tensor or file that the report names, and why.
+struct Named {
+  std::string name;
+  std::string reason;
+};
+
+struct Conversion {
+  Plan plan;
+  std::string family, family_version, architecture;
+  std::int64_t mapped{};            // output parameters or tensors that an equation fills
+  std::vector<Named> tied, padded, dropped, synthesised, carried;  // carried: side files and tensors copied as they are
+  std::vector<std::string> notes;   // one sentence each, without a full stop
+  std::vector<std::string> training_flags;  // what Megatron-LM must be told (flavor megatron_lm)
+  boost::json::object megatron;     // the Megatron document
+  boost::json::object hugging_face; // config.json
+  std::uint64_t input_bytes{}, output_bytes{};
+};
+
+Result<Conversion> prepare_import(const ImportOptions& options, Registry& registry);
+Result<Conversion> prepare_export(const ExportOptions& options, Registry& registry);
+
+}  // namespace weighbridge

@@ -1,0 +1,30 @@
+#pragma once
+// The manifest beside a plugin, from which it is listed without being loaded.
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "tensor/result.hpp"
+
+namespace weighbridge {
+
+struct Manifest {
+  std::filesystem::path file;     // the manifest
+  std::filesystem::path library;  // the shared object, beside it
+  std::string id, version;
+  std::string summary;  // one line for lists
+  std::uint32_t abi_major{}, needs_minor{};
+  std::vector<std::string> architectures;
+  std::vector<std::string> model_types;
+  std::vector<std::string> variants;  // well-known models, for `models`
+};
+
+// Reads and checks a manifest:
+//   {"manifest": 1, "id": "my_family", "version": "1.0.0", "library": "my_family.so", "summary": "…",
+//    "abi": {"major": 1, "needs_minor": 0}, "architectures": ["…"], "model_types": ["…"], "variants": ["…"]}
+// Errors name the file and the field. The library must be a plain name beside the manifest.
+Result<Manifest> read_manifest(const std::filesystem::path& file);
+
+}  // namespace weighbridge
