@@ -31,13 +31,15 @@ class MetadataReader {
   Result<DcpMetadata> read() {
     const auto items = root_.find("state_dict_metadata"), storage = root_.find("storage_data");
     if (!items || !storage || !items->is(PickleKind::dict) || !storage->is(PickleKind::dict))
-      return damaged(file_, {}, "is not the metadata of a distributed checkpoint: state_dict_metadata or storage_data is missing");
+      return damaged(file_, {},
+                     "is not the metadata of a distributed checkpoint: state_dict_metadata or storage_data is missing");
     if (auto status = read_storage(*storage); !status) return std::move(status).error();
     const auto pairs = items->items();
     for (std::size_t i = 0; i < pairs.size(); i += 2) {
       const auto key = pairs[i].text();
       if (!key) return damaged(file_, "state_dict_metadata", "holds a key that is not a string");
-      if (metadata_.tensors.contains(*key) || metadata_.objects.contains(*key)) return damaged(file_, *key, "is listed twice");
+      if (metadata_.tensors.contains(*key) || metadata_.objects.contains(*key))
+        return damaged(file_, *key, "is listed twice");
       auto status = pairs[i + 1].find("chunks") ? read_tensor(*key, pairs[i + 1]) : read_object(*key);
       if (!status) return std::move(status).error();
     }
@@ -54,7 +56,8 @@ class MetadataReader {
       if (!name) return damaged(file_, "storage_data", "holds an entry without a name");
       const auto offset = pairs[i].find("offset").value_or(PickleValue{});
       const auto offsets = offset.shape();
-      if (!offsets && !offset.is_none()) return damaged(file_, *name, "the offset of an entry is not a list of whole numbers");
+      if (!offsets && !offset.is_none())
+        return damaged(file_, *name, "the offset of an entry is not a list of whole numbers");
       auto item = read_item(*name, pairs[i + 1]);
       if (!item) return std::move(item).error();
       if (!items_.emplace(place_name(*name, offsets ? &*offsets : nullptr), *item).second)
@@ -65,12 +68,14 @@ class MetadataReader {
 
   Result<DcpItem> read_item(std::string_view key, PickleValue info) {
     const auto text = info.find("relative_path").value_or(PickleValue{}).text();
-    const auto offset = info.find("offset").value_or(PickleValue{}).integer(), length = info.find("length").value_or(PickleValue{}).integer();
+    const auto offset = info.find("offset").value_or(PickleValue{}).integer(),
+               length = info.find("length").value_or(PickleValue{}).integer();
     if (!text || !offset || !length || *offset < 0 || *length < 0 || !checked_add(*offset, *length))
       return damaged(file_, key, "its place in a file is not given as relative_path, offset and length");
     const auto transforms = info.find("transform_descriptors");
     if (transforms && transforms->size() > 0)
-      return not_supported(file_, key, fmt::format("is stored transformed ({})", transforms->items()[0].text().value_or("unknown")),
+      return not_supported(file_, key,
+                           fmt::format("is stored transformed ({})", transforms->items()[0].text().value_or("unknown")),
                            "Save the checkpoint again without compression or other stream transforms");
     auto known = files_.find(*text);
     if (known == files_.end()) {
@@ -98,13 +103,15 @@ class MetadataReader {
     if (!shape || dtype.module() != "torch") return damaged(file_, key, "its dtype or size is missing");
     const auto known = dtype_from_torch(dtype.name());
     if (!known)
-      return not_supported(file_, key, fmt::format("has the element type torch.{}", dtype.name()), "Save it in another element type");
+      return not_supported(file_, key, fmt::format("has the element type torch.{}", dtype.name()),
+                           "Save it in another element type");
     tensor.dtype = *known;
     tensor.shape = std::move(*shape);
 
     std::vector<Box> boxes;
     for (const auto chunk : value.find("chunks")->items()) {
-      auto offsets = chunk.find("offsets").value_or(PickleValue{}).shape(), sizes = chunk.find("sizes").value_or(PickleValue{}).shape();
+      auto offsets = chunk.find("offsets").value_or(PickleValue{}).shape(),
+           sizes = chunk.find("sizes").value_or(PickleValue{}).shape();
       if (!offsets || !sizes) return damaged(file_, key, "a chunk has no offsets or sizes");
       boxes.push_back({std::move(*offsets), std::move(*sizes)});
     }
@@ -114,10 +121,13 @@ class MetadataReader {
       const auto item = items_.find(place_name(key, &box.offsets));
       // Ranks without a share of the tensor may have chunks without elements; only an empty tensor needs them.
       if (!empty && element_count(box.sizes) == 0) continue;
-      if (item == items_.end()) return damaged(file_, key, fmt::format("storage_data has no entry for its chunk at {}", to_string(box.offsets)));
+      if (item == items_.end())
+        return damaged(file_, key,
+                       fmt::format("storage_data has no entry for its chunk at {}", to_string(box.offsets)));
       tensor.chunks.push_back({std::move(box), item->second});
     }
-    std::sort(tensor.chunks.begin(), tensor.chunks.end(), [](const auto& a, const auto& b) { return a.box.offsets < b.box.offsets; });
+    std::sort(tensor.chunks.begin(), tensor.chunks.end(),
+              [](const auto& a, const auto& b) { return a.box.offsets < b.box.offsets; });
     metadata_.tensors.emplace_hint(metadata_.tensors.end(), key, std::move(tensor));
     return done();
   }

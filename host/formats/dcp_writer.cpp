@@ -1,7 +1,7 @@
 #include <optional>
 #include <string>
-#include <vector>
 #include <utility>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -26,10 +26,11 @@ class MetadataWriter {
     to_.text("state_dict_metadata");
     to_.empty_dict();
     for (const auto& [key, tensor] : metadata_.tensors) entry([&] { describe(key, tensor); });
-    for (const auto& [key, item] : metadata_.objects) entry([&] {
-      to_.text(key, true);
-      instance(kMetadata, "BytesStorageMetadata");
-    });
+    for (const auto& [key, item] : metadata_.objects)
+      entry([&] {
+        to_.text(key, true);
+        instance(kMetadata, "BytesStorageMetadata");
+      });
     end_entries();
     to_.text("storage_data");
     to_.empty_dict();
@@ -94,9 +95,15 @@ class MetadataWriter {
     // dtype, layout, requires_grad, memory_format, pin_memory
     to_.mark();
     to_.global("torch", torch_name(tensor.dtype));
-    shared(layout_, [&] { to_.global("torch.serialization", "_get_layout"); to_.text("torch.strided"); });
+    shared(layout_, [&] {
+      to_.global("torch.serialization", "_get_layout");
+      to_.text("torch.strided");
+    });
     to_.boolean(false);
-    shared(memory_format_, [&] { to_.global(kMetadata, "_MEM_FORMAT_ENCODING"); to_.integer(0); });
+    shared(memory_format_, [&] {
+      to_.global(kMetadata, "_MEM_FORMAT_ENCODING");
+      to_.integer(0);
+    });
     to_.boolean(false);
     to_.end_tuple(5);
     to_.build();
@@ -153,7 +160,8 @@ class MetadataWriter {
 };
 
 Error refused(std::string_view key, std::string problem) {
-  return {Error::Kind::mismatch, ".metadata", std::string{key}, std::move(problem), "Choose another layout of the checkpoint"};
+  return {Error::Kind::mismatch, ".metadata", std::string{key}, std::move(problem),
+          "Choose another layout of the checkpoint"};
 }
 
 std::optional<Error> fault_in(const DcpMetadata& metadata) {
@@ -161,7 +169,8 @@ std::optional<Error> fault_in(const DcpMetadata& metadata) {
     if (!stays_inside_folder(file)) return refused(file, "is not a path inside the folder of the checkpoint");
   for (const auto& [key, tensor] : metadata.tensors) {
     if (metadata.objects.contains(key)) return refused(key, "is both a tensor and an object");
-    if (torch_name(tensor.dtype).empty()) return refused(key, fmt::format("torch has no element type {}", to_string(tensor.dtype)));
+    if (torch_name(tensor.dtype).empty())
+      return refused(key, fmt::format("torch has no element type {}", to_string(tensor.dtype)));
     std::vector<Box> boxes;
     for (const auto& chunk : tensor.chunks) {
       boxes.push_back(chunk.box);

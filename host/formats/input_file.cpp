@@ -31,7 +31,9 @@ InputFile::InputFile(std::string name, int descriptor, std::uint64_t size) noexc
     : name_{std::move(name)}, descriptor_{descriptor}, size_{size} {}
 
 InputFile::InputFile(InputFile&& other) noexcept
-    : name_{std::move(other.name_)}, descriptor_{std::exchange(other.descriptor_, -1)}, size_{std::exchange(other.size_, 0)} {}
+    : name_{std::move(other.name_)},
+      descriptor_{std::exchange(other.descriptor_, -1)},
+      size_{std::exchange(other.size_, 0)} {}
 
 InputFile& InputFile::operator=(InputFile other) noexcept {
   std::swap(name_, other.name_);
@@ -50,10 +52,13 @@ Result<InputFile> InputFile::open(const std::filesystem::path& path) {
   const int descriptor = ::open(name.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (descriptor < 0) return system_error(name, "cannot be opened", errno);
   InputFile file{name, descriptor, 0};
-  struct stat status{};
+  struct stat status {};
   if (::fstat(descriptor, &status) != 0) return system_error(name, "cannot be examined", errno);
   if (!S_ISREG(status.st_mode))
-    return Error{Error::Kind::io, name, {}, S_ISDIR(status.st_mode) ? "is a folder, not a file" : "is not a regular file",
+    return Error{Error::Kind::io,
+                 name,
+                 {},
+                 S_ISDIR(status.st_mode) ? "is a folder, not a file" : "is not a regular file",
                  "Name a regular file"};
   file.size_ = static_cast<std::uint64_t>(status.st_size);
   return file;
@@ -69,7 +74,10 @@ Status InputFile::read(std::uint64_t offset, std::span<char> into) const {
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return system_error(name_, fmt::format("cannot be read at byte {}", offset), errno);
     if (got == 0)
-      return Error{Error::Kind::io, name_, {}, fmt::format("ended at byte {} although it had {} bytes when opened", offset, size_),
+      return Error{Error::Kind::io,
+                   name_,
+                   {},
+                   fmt::format("ended at byte {} although it had {} bytes when opened", offset, size_),
                    "Do not change the file while it is read, then try again"};
     into = into.subspan(static_cast<std::size_t>(got));
     offset += static_cast<std::uint64_t>(got);
@@ -79,7 +87,8 @@ Status InputFile::read(std::uint64_t offset, std::span<char> into) const {
 
 Result<std::string> InputFile::read(std::uint64_t offset, std::uint64_t length) const {
   if (offset > size_ || length > size_ - offset)
-    return damaged(name_, {}, fmt::format("{} bytes wanted at byte {}, but the file has {} bytes", length, offset, size_));
+    return damaged(name_, {},
+                   fmt::format("{} bytes wanted at byte {}, but the file has {} bytes", length, offset, size_));
   std::string bytes(length, '\0');
   if (auto status = read(offset, std::span<char>{bytes}); !status) return std::move(status).error();
   return bytes;

@@ -21,8 +21,8 @@ class InputFile {
   InputFile& operator=(InputFile other) noexcept;
   ~InputFile();
 
-  const std::string& name() const noexcept { return name_; }    // the path as given, for messages
-  std::uint64_t size() const noexcept { return size_; }         // bytes, when it was opened
+  const std::string& name() const noexcept { return name_; }  // the path as given, for messages
+  std::uint64_t size() const noexcept { return size_; }       // bytes, when it was opened
 
   // Fills `into` from byte `offset` on; an error, naming the file, if the file ends earlier.
   Status read(std::uint64_t offset, std::span<char> into) const;

@@ -84,8 +84,12 @@ std::vector<PickleValue> flat(std::span<const PicklePair> pairs) {
 PickleValue PickleArena::big_integer(std::string_view twos_complement) {
   return with_text(memory_->make(PickleKind::big_integer), memory_->keep(twos_complement));
 }
-PickleValue PickleArena::text(std::string_view value) { return with_text(memory_->make(PickleKind::text), memory_->keep(value)); }
-PickleValue PickleArena::bytes(std::string_view value) { return with_text(memory_->make(PickleKind::bytes), memory_->keep(value)); }
+PickleValue PickleArena::text(std::string_view value) {
+  return with_text(memory_->make(PickleKind::text), memory_->keep(value));
+}
+PickleValue PickleArena::bytes(std::string_view value) {
+  return with_text(memory_->make(PickleKind::bytes), memory_->keep(value));
+}
 
 PickleValue PickleArena::global(std::string_view module, std::string_view name) {
   std::string both{module};

@@ -27,7 +27,8 @@ void PickleEmitter::integer(std::int64_t value) {
     std::string number;
     append_little_endian(number, value);
     // The shortest form that keeps the sign.
-    while (number.size() > 1 && ((number.back() == 0 && number[number.size() - 2] >= 0) || (number.back() == -1 && number[number.size() - 2] < 0)))
+    while (number.size() > 1 && ((number.back() == 0 && number[number.size() - 2] >= 0) ||
+                                 (number.back() == -1 && number[number.size() - 2] < 0)))
       number.pop_back();
     big_integer(number);
   }
@@ -58,8 +59,10 @@ void PickleEmitter::bytes(std::string_view value) {
   std::string utf8;
   for (const char c : value) {
     const auto byte = static_cast<unsigned char>(c);
-    if (byte < 0x80) utf8 += c;
-    else utf8.append({static_cast<char>(0xc0 | byte >> 6), static_cast<char>(0x80 | (byte & 0x3f))});
+    if (byte < 0x80)
+      utf8 += c;
+    else
+      utf8.append({static_cast<char>(0xc0 | byte >> 6), static_cast<char>(0x80 | (byte & 0x3f))});
   }
   global("_codecs", "encode");
   text(utf8);
@@ -79,7 +82,9 @@ void PickleEmitter::global(std::string_view module, std::string_view name) {
 
 void PickleEmitter::mark() { op('('); }
 void PickleEmitter::empty_tuple() { op(')'); }
-void PickleEmitter::end_tuple(std::size_t items) { op(items == 1 ? '\x85' : items == 2 ? '\x86' : items == 3 ? '\x87' : 't'); }
+void PickleEmitter::end_tuple(std::size_t items) {
+  op(items == 1 ? '\x85' : items == 2 ? '\x86' : items == 3 ? '\x87' : 't');
+}
 void PickleEmitter::empty_list() { op(']'); }
 void PickleEmitter::empty_dict() { op('}'); }
 void PickleEmitter::append() { op('a'); }

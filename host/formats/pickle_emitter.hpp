@@ -21,7 +21,7 @@ class PickleEmitter {
   // A string. If `again`, it is remembered and named by its number from its second time on; `value` must then outlive
   // the emitter.
   void text(std::string_view value, bool again = false);
-  void bytes(std::string_view value);  // as protocol 2 does: encoded from Latin-1 text
+  void bytes(std::string_view value);                           // as protocol 2 does: encoded from Latin-1 text
   void global(std::string_view module, std::string_view name);  // written once, whatever happens
 
   void mark();
@@ -38,7 +38,7 @@ class PickleEmitter {
   void build();
   void persistent_id();
 
-  std::uint32_t remember();         // numbers the value on top of the stack
+  std::uint32_t remember();  // numbers the value on top of the stack
   void recall(std::uint32_t number);
 
   std::string finish();  // the pickle ends

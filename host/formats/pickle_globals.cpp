@@ -9,23 +9,30 @@ namespace weighbridge {
 namespace {
 
 // Modules that run programs, touch files or load code, with everything below them.
-constexpr std::array<std::string_view, 33> kForbiddenModules{
-    "os", "posix", "nt", "sys", "subprocess", "_posixsubprocess", "shutil", "socket", "ctypes", "_ctypes", "importlib",
-    "runpy", "pty", "webbrowser", "code", "codeop", "pdb", "bdb", "pip", "asyncio", "multiprocessing", "threading", "marshal",
-    "imp", "pkgutil", "zipimport", "timeit", "cProfile", "profile", "platform", "commands", "tempfile", "urllib"};
+constexpr std::array<std::string_view, 33> kForbiddenModules{"os",        "posix",      "nt",
+                                                             "sys",       "subprocess", "_posixsubprocess",
+                                                             "shutil",    "socket",     "ctypes",
+                                                             "_ctypes",   "importlib",  "runpy",
+                                                             "pty",       "webbrowser", "code",
+                                                             "codeop",    "pdb",        "bdb",
+                                                             "pip",       "asyncio",    "multiprocessing",
+                                                             "threading", "marshal",    "imp",
+                                                             "pkgutil",   "zipimport",  "timeit",
+                                                             "cProfile",  "profile",    "platform",
+                                                             "commands",  "tempfile",   "urllib"};
 
 constexpr std::array<std::string_view, 17> kForbiddenBuiltins{
-    "eval", "exec", "execfile", "compile", "open", "file", "__import__", "getattr", "setattr", "delattr", "globals",
-    "locals", "vars", "breakpoint", "input", "apply", "reload"};
+    "eval",    "exec",    "execfile", "compile", "open",       "file",  "__import__", "getattr", "setattr",
+    "delattr", "globals", "locals",   "vars",    "breakpoint", "input", "apply",      "reload"};
 
-constexpr std::array<std::string_view, 11> kTorchTensors{
-    "FloatTensor", "DoubleTensor", "HalfTensor", "BFloat16Tensor", "LongTensor", "IntTensor", "ShortTensor", "CharTensor",
-    "ByteTensor", "BoolTensor", "Tensor"};
+constexpr std::array<std::string_view, 11> kTorchTensors{"FloatTensor", "DoubleTensor", "HalfTensor",  "BFloat16Tensor",
+                                                         "LongTensor",  "IntTensor",    "ShortTensor", "CharTensor",
+                                                         "ByteTensor",  "BoolTensor",   "Tensor"};
 
 constexpr std::array<std::string_view, 18> kTorchStorages{
-    "FloatStorage", "DoubleStorage", "HalfStorage", "BFloat16Storage", "LongStorage", "IntStorage", "ShortStorage", "CharStorage",
-    "ByteStorage", "BoolStorage", "ComplexFloatStorage", "ComplexDoubleStorage", "QInt8Storage", "QInt32Storage", "QUInt8Storage",
-    "QUInt4x2Storage", "QUInt2x4Storage", "UntypedStorage"};
+    "FloatStorage", "DoubleStorage", "HalfStorage",   "BFloat16Storage", "LongStorage",         "IntStorage",
+    "ShortStorage", "CharStorage",   "ByteStorage",   "BoolStorage",     "ComplexFloatStorage", "ComplexDoubleStorage",
+    "QInt8Storage", "QInt32Storage", "QUInt8Storage", "QUInt4x2Storage", "QUInt2x4Storage",     "UntypedStorage"};
 
 template <class Names>
 bool contains(const Names& names, std::string_view name) {
@@ -41,7 +48,8 @@ bool reaches_forbidden_module(std::string_view name) {
     auto part = first_part(name);
     name.remove_prefix(std::min(name.size(), part.size() + 1));
     while (part.starts_with('_')) part.remove_prefix(1);
-    if (contains(kForbiddenModules, part) || contains(kForbiddenBuiltins, part) || part.starts_with("globals")) return true;
+    if (contains(kForbiddenModules, part) || contains(kForbiddenBuiltins, part) || part.starts_with("globals"))
+      return true;
   }
   return false;
 }
@@ -58,18 +66,20 @@ PickleGlobals PickleGlobals::weights_only() {
   PickleGlobals globals;
   globals.allow_torch_types_ = true;
   for (const auto* module : {"builtins", "__builtin__"})
-    for (const auto* name : {"set", "bytearray", "complex", "bytes", "dict", "list", "tuple", "int", "float", "str", "bool", "frozenset"})
+    for (const auto* name :
+         {"set", "bytearray", "complex", "bytes", "dict", "list", "tuple", "int", "float", "str", "bool", "frozenset"})
       globals.allow(module, name);
   for (const auto* name : {"OrderedDict", "Counter", "defaultdict"}) globals.allow("collections", name);
   globals.allow("_codecs", "encode");
   globals.allow("torch.nn.parameter", "Parameter");
   globals.allow("torch.serialization", "_get_layout");
-  for (const auto* name : {"Size", "device", "strided", "per_tensor_affine", "per_channel_affine", "per_tensor_symmetric",
-                           "per_channel_symmetric", "per_channel_affine_float_qparams"})
+  for (const auto* name : {"Size", "device", "strided", "per_tensor_affine", "per_channel_affine",
+                           "per_tensor_symmetric", "per_channel_symmetric", "per_channel_affine_float_qparams"})
     globals.allow("torch", name);
-  for (const auto* name : {"_rebuild_parameter", "_rebuild_parameter_with_state", "_rebuild_qtensor", "_rebuild_tensor", "_rebuild_tensor_v2",
-                           "_rebuild_tensor_v3", "_rebuild_sparse_tensor", "_rebuild_meta_tensor_no_storage", "_rebuild_wrapper_subclass",
-                           "_rebuild_device_tensor_from_numpy", "_rebuild_device_tensor_from_cpu_tensor"})
+  for (const auto* name :
+       {"_rebuild_parameter", "_rebuild_parameter_with_state", "_rebuild_qtensor", "_rebuild_tensor",
+        "_rebuild_tensor_v2", "_rebuild_tensor_v3", "_rebuild_sparse_tensor", "_rebuild_meta_tensor_no_storage",
+        "_rebuild_wrapper_subclass", "_rebuild_device_tensor_from_numpy", "_rebuild_device_tensor_from_cpu_tensor"})
     globals.allow("torch._utils", name);
   globals.allow("torch._tensor", "_rebuild_from_type_v2");
   return globals;
@@ -91,19 +101,21 @@ PickleGlobals PickleGlobals::megatron() {
   globals.allow("numpy.dtypes", "UInt32DType");
   globals.allow("torch._C", "Generator");
   globals.allow("megatron.core.optimizer.optimizer_config", "OptimizerConfig");
-  for (const auto* name : {"AttnBackend", "CudaGraphModule", "CudaGraphScope", "InferenceCudaGraphScope", "ModelType"}) {
+  for (const auto* name :
+       {"AttnBackend", "CudaGraphModule", "CudaGraphScope", "InferenceCudaGraphScope", "ModelType"}) {
     globals.allow("megatron.core.transformer.enums", name);
     globals.allow("megatron.core.enums", name);
   }
-  for (const auto* name : {"RerunDiagnostic", "RerunMode", "RerunState"}) globals.allow("megatron.core.rerun_state_machine", name);
+  for (const auto* name : {"RerunDiagnostic", "RerunMode", "RerunState"})
+    globals.allow("megatron.core.rerun_state_machine", name);
   return globals;
 }
 
 PickleGlobals PickleGlobals::dcp_metadata() {
   auto globals = weights_only();
   globals.unknown_ = Unknown::keep;
-  for (const auto* name : {"Metadata", "TensorStorageMetadata", "ChunkStorageMetadata", "BytesStorageMetadata", "TensorProperties",
-                           "_MEM_FORMAT_ENCODING", "MetadataIndex", "StorageMeta"})
+  for (const auto* name : {"Metadata", "TensorStorageMetadata", "ChunkStorageMetadata", "BytesStorageMetadata",
+                           "TensorProperties", "_MEM_FORMAT_ENCODING", "MetadataIndex", "StorageMeta"})
     globals.allow("torch.distributed.checkpoint.metadata", name);
   globals.allow("torch.distributed.checkpoint.filesystem", "_StorageInfo");
   for (const auto* name : {"SavePlan", "WriteItem", "WriteItemType", "TensorWriteData"})
@@ -123,11 +135,12 @@ PickleGlobals::Verdict PickleGlobals::verdict(std::string_view module, std::stri
     return Verdict::forbidden;
   if (allowed_.contains(std::string{module}.append(" ").append(name))) return Verdict::allowed;
   if (allow_torch_types_) {
-    if (module == "torch" && (dtype_from_torch(name) || name == "complex32" || name == "complex128" || contains(kTorchTensors, name) ||
-                              contains(kTorchStorages, name)))
+    if (module == "torch" && (dtype_from_torch(name) || name == "complex32" || name == "complex128" ||
+                              contains(kTorchTensors, name) || contains(kTorchStorages, name)))
       return Verdict::allowed;
     if ((module == "torch.cuda" && (contains(kTorchTensors, name) || contains(kTorchStorages, name))) ||
-        (module == "torch.storage" && (name == "UntypedStorage" || name == "_UntypedStorage" || name == "TypedStorage")))
+        (module == "torch.storage" &&
+         (name == "UntypedStorage" || name == "_UntypedStorage" || name == "TypedStorage")))
       return Verdict::allowed;
   }
   return Verdict::unknown;

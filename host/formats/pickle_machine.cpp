@@ -57,7 +57,8 @@ bool PickleReader::spend(std::size_t copied) {
 }
 
 bool PickleReader::push(PickleValue value) {
-  if (memory_.nodes > options_.max_nodes) return fail(fmt::format("the pickle holds more than {} values", options_.max_nodes));
+  if (memory_.nodes > options_.max_nodes)
+    return fail(fmt::format("the pickle holds more than {} values", options_.max_nodes));
   stack_.push_back(value);
   return true;
 }
@@ -96,13 +97,18 @@ bool PickleReader::push_global(std::string_view text, std::size_t module_size) {
   const auto verdict = options_.globals.verdict(module, name);
   const auto dotted = fmt::format("{}.{}", module, name);
   if (verdict == PickleGlobals::Verdict::forbidden)
-    return adopt({Error::Kind::format, std::string{file_}, dotted,
-                  fmt::format("the pickle asks for the forbidden global {}, which could run programs when it is loaded", dotted),
-                  "Do not load this file anywhere; get the checkpoint from a source that you trust, as safetensors if possible"});
+    return adopt(
+        {Error::Kind::format, std::string{file_}, dotted,
+         fmt::format("the pickle asks for the forbidden global {}, which could run programs when it is loaded", dotted),
+         "Do not load this file anywhere; get the checkpoint from a source that you trust, as safetensors if "
+         "possible"});
   if (verdict == PickleGlobals::Verdict::unknown && options_.globals.unknown() == PickleGlobals::Unknown::refuse)
-    return adopt({Error::Kind::unsupported, std::string{file_}, dotted,
-                  fmt::format("the pickle holds an object of the class or function {}, which is not on the list of accepted ones", dotted),
-                  "Save the plain state dict with torch.save, or as safetensors, and use that file"});
+    return adopt(
+        {Error::Kind::unsupported, std::string{file_}, dotted,
+         fmt::format(
+             "the pickle holds an object of the class or function {}, which is not on the list of accepted ones",
+             dotted),
+         "Save the plain state dict with torch.save, or as safetensors, and use that file"});
   auto* node = memory_.make(PickleKind::global);
   node->text = text.data();
   node->size = text.size();
@@ -157,7 +163,8 @@ bool PickleReader::construct(PickleOp op) {
 }
 
 bool PickleReader::object(PickleValue callable, PickleValue args, bool new_object) {
-  if (!callable.is(PickleKind::global)) return fail(fmt::format("the pickle calls a {} instead of a global", to_string(callable.kind())));
+  if (!callable.is(PickleKind::global))
+    return fail(fmt::format("the pickle calls a {} instead of a global", to_string(callable.kind())));
   if (!args.is(PickleKind::tuple)) return fail("the arguments of an object are not a tuple");
   if (callable.is_global("collections", "OrderedDict") && args.items().empty()) return push(ordered_dict());
   const auto value = arena_.container(PickleKind::object, {});
@@ -184,13 +191,15 @@ std::optional<PickleValue> PickleReader::built_in(PickleValue callable, PickleVa
   const bool built_in = callable.module() == "builtins" || callable.module() == "__builtin__";
   if (callable.is_global("_codecs", "encode")) {
     const auto text = items.size() == 2 ? items[0].text() : std::nullopt;
-    if (!text || (items[1].text() != "latin1" && items[1].text() != "latin-1")) return fail("bytes are not written as Latin-1 text"), std::nullopt;
+    if (!text || (items[1].text() != "latin1" && items[1].text() != "latin-1"))
+      return fail("bytes are not written as Latin-1 text"), std::nullopt;
     const auto bytes = spend(text->size()) ? latin1_bytes(*text) : std::nullopt;
     if (!bytes) return fail("bytes are not written as Latin-1 text"), std::nullopt;
     return arena_.bytes(*bytes);
   }
   if (built_in && callable.name() == "bytes" && items.empty()) return arena_.bytes({});
-  if (built_in && (callable.name() == "set" || callable.name() == "frozenset") && items.size() == 1 && items[0].is(PickleKind::list)) {
+  if (built_in && (callable.name() == "set" || callable.name() == "frozenset") && items.size() == 1 &&
+      items[0].is(PickleKind::list)) {
     if (!spend(items[0].size() * sizeof(PickleValue))) return std::nullopt;
     return arena_.set(items[0].items());
   }
@@ -198,10 +207,12 @@ std::optional<PickleValue> PickleReader::built_in(PickleValue callable, PickleVa
   const auto value = ordered_dict();
   if (items.empty()) return value;
   // Before protocol 2 with Python 3: OrderedDict([[key, value], …]).
-  if (items.size() != 1 || !items[0].is(PickleKind::list)) return fail("an OrderedDict is not made of a list of pairs"), std::nullopt;
+  if (items.size() != 1 || !items[0].is(PickleKind::list))
+    return fail("an OrderedDict is not made of a list of pairs"), std::nullopt;
   if (!spend(2 * items[0].size() * sizeof(PickleValue))) return std::nullopt;
   for (const auto pair : items[0].items()) {
-    if (pair.is(PickleKind::dict) || pair.items().size() != 2) return fail("an OrderedDict is not made of a list of pairs"), std::nullopt;
+    if (pair.is(PickleKind::dict) || pair.items().size() != 2)
+      return fail("an OrderedDict is not made of a list of pairs"), std::nullopt;
     memory_.append(open_node(value), pair.items());
   }
   return value;
@@ -223,11 +234,12 @@ bool PickleReader::put_into(std::size_t from, bool pairs, bool set_only) {
   const auto target = stack_[from - 1];
   const auto items = std::span<const PickleValue>{stack_}.subspan(from);
   if (pairs && items.size() % 2 != 0) return fail("a dict has a key without a value");
-  const bool fits = set_only ? target.is(PickleKind::set)
-                    : target.is(PickleKind::object)
-                        ? target.items().empty() || open_node(target).pairs == pairs
-                        : target.is(pairs ? PickleKind::dict : PickleKind::list);
-  if (!fits) return fail(fmt::format("the pickle puts {} into a {}", pairs ? "keys and values" : "elements", to_string(target.kind())));
+  const bool fits = set_only                        ? target.is(PickleKind::set)
+                    : target.is(PickleKind::object) ? target.items().empty() || open_node(target).pairs == pairs
+                                                    : target.is(pairs ? PickleKind::dict : PickleKind::list);
+  if (!fits)
+    return fail(
+        fmt::format("the pickle puts {} into a {}", pairs ? "keys and values" : "elements", to_string(target.kind())));
   auto& node = open_node(target);
   if (!items.empty()) node.pairs = pairs;
   memory_.append(node, items);
@@ -262,7 +274,9 @@ bool PickleReader::free_of_cycles(PickleValue root) {
       if (i < node->size) return node->children[i];
       return i == node->size ? origin->callable : i == node->size + 1 ? origin->args : origin->state;
     };
-    if (next > 0) node->height = std::max<std::uint16_t>(node->height, static_cast<std::uint16_t>(child(next - 1).node()->height + 1));
+    if (next > 0)
+      node->height =
+          std::max<std::uint16_t>(node->height, static_cast<std::uint16_t>(child(next - 1).node()->height + 1));
     if (node->height >= max_depth) return fail(fmt::format("the pickle is nested more than {} deep", max_depth));
     if (next == node->size + (origin ? 3 : 0)) {
       node->mark = finished;

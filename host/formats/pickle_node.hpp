@@ -38,8 +38,12 @@ struct PickleNode {
   PickleNode() : integer{0} {}
   bool holds_children() const {
     switch (kind) {
-      case PickleKind::list: case PickleKind::tuple: case PickleKind::dict: case PickleKind::set:
-      case PickleKind::object: case PickleKind::persistent_id: return true;
+      case PickleKind::list:
+      case PickleKind::tuple:
+      case PickleKind::dict:
+      case PickleKind::set:
+      case PickleKind::object:
+      case PickleKind::persistent_id: return true;
       default: return false;
     }
   }

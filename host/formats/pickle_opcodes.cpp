@@ -15,25 +15,74 @@ struct Argument {
 
 Argument argument_of(PickleOp op) {
   switch (op) {
-    case PickleOp::mark: case PickleOp::stop: case PickleOp::pop: case PickleOp::pop_mark: case PickleOp::dup: case PickleOp::none:
-    case PickleOp::binpersid: case PickleOp::reduce: case PickleOp::append: case PickleOp::build: case PickleOp::dict:
-    case PickleOp::empty_dict: case PickleOp::appends: case PickleOp::list: case PickleOp::empty_list: case PickleOp::obj:
-    case PickleOp::setitem: case PickleOp::tuple: case PickleOp::empty_tuple: case PickleOp::setitems: case PickleOp::newobj:
-    case PickleOp::tuple1: case PickleOp::tuple2: case PickleOp::tuple3: case PickleOp::newtrue: case PickleOp::newfalse:
-    case PickleOp::empty_set: case PickleOp::additems: case PickleOp::frozenset: case PickleOp::newobj_ex:
-    case PickleOp::stack_global: case PickleOp::memoize: case PickleOp::next_buffer: case PickleOp::readonly_buffer:
-      return {Form::nothing, 0};
-    case PickleOp::binint1: case PickleOp::binget: case PickleOp::binput: case PickleOp::proto: case PickleOp::ext1: return {Form::fixed, 1};
-    case PickleOp::binint2: case PickleOp::ext2: return {Form::fixed, 2};
-    case PickleOp::binint: case PickleOp::long_binget: case PickleOp::long_binput: case PickleOp::ext4: return {Form::fixed, 4};
-    case PickleOp::binfloat: case PickleOp::frame: return {Form::fixed, 8};
-    case PickleOp::float_line: case PickleOp::int_line: case PickleOp::long_line: case PickleOp::persid: case PickleOp::string:
-    case PickleOp::unicode: case PickleOp::get: case PickleOp::put: return {Form::line, 0};
-    case PickleOp::global: case PickleOp::inst: return {Form::two_lines, 0};
-    case PickleOp::short_binstring: case PickleOp::long1: case PickleOp::short_binbytes: case PickleOp::short_binunicode:
-      return {Form::counted, 1};
-    case PickleOp::binstring: case PickleOp::binunicode: case PickleOp::long4: case PickleOp::binbytes: return {Form::counted, 4};
-    case PickleOp::binunicode8: case PickleOp::binbytes8: case PickleOp::bytearray8: return {Form::counted, 8};
+    case PickleOp::mark:
+    case PickleOp::stop:
+    case PickleOp::pop:
+    case PickleOp::pop_mark:
+    case PickleOp::dup:
+    case PickleOp::none:
+    case PickleOp::binpersid:
+    case PickleOp::reduce:
+    case PickleOp::append:
+    case PickleOp::build:
+    case PickleOp::dict:
+    case PickleOp::empty_dict:
+    case PickleOp::appends:
+    case PickleOp::list:
+    case PickleOp::empty_list:
+    case PickleOp::obj:
+    case PickleOp::setitem:
+    case PickleOp::tuple:
+    case PickleOp::empty_tuple:
+    case PickleOp::setitems:
+    case PickleOp::newobj:
+    case PickleOp::tuple1:
+    case PickleOp::tuple2:
+    case PickleOp::tuple3:
+    case PickleOp::newtrue:
+    case PickleOp::newfalse:
+    case PickleOp::empty_set:
+    case PickleOp::additems:
+    case PickleOp::frozenset:
+    case PickleOp::newobj_ex:
+    case PickleOp::stack_global:
+    case PickleOp::memoize:
+    case PickleOp::next_buffer:
+    case PickleOp::readonly_buffer: return {Form::nothing, 0};
+    case PickleOp::binint1:
+    case PickleOp::binget:
+    case PickleOp::binput:
+    case PickleOp::proto:
+    case PickleOp::ext1: return {Form::fixed, 1};
+    case PickleOp::binint2:
+    case PickleOp::ext2: return {Form::fixed, 2};
+    case PickleOp::binint:
+    case PickleOp::long_binget:
+    case PickleOp::long_binput:
+    case PickleOp::ext4: return {Form::fixed, 4};
+    case PickleOp::binfloat:
+    case PickleOp::frame: return {Form::fixed, 8};
+    case PickleOp::float_line:
+    case PickleOp::int_line:
+    case PickleOp::long_line:
+    case PickleOp::persid:
+    case PickleOp::string:
+    case PickleOp::unicode:
+    case PickleOp::get:
+    case PickleOp::put: return {Form::line, 0};
+    case PickleOp::global:
+    case PickleOp::inst: return {Form::two_lines, 0};
+    case PickleOp::short_binstring:
+    case PickleOp::long1:
+    case PickleOp::short_binbytes:
+    case PickleOp::short_binunicode: return {Form::counted, 1};
+    case PickleOp::binstring:
+    case PickleOp::binunicode:
+    case PickleOp::long4:
+    case PickleOp::binbytes: return {Form::counted, 4};
+    case PickleOp::binunicode8:
+    case PickleOp::binbytes8:
+    case PickleOp::bytearray8: return {Form::counted, 8};
   }
   return {Form::unknown, 0};
 }

@@ -12,16 +12,22 @@
 
 namespace weighbridge {
 
-PickleReader::PickleReader(std::string bytes, const PickleOptions& options, std::string_view file, std::string_view subject)
-    : memory_{*arena_.memory_}, options_{options}, file_{file}, subject_{subject},
+PickleReader::PickleReader(std::string bytes, const PickleOptions& options, std::string_view file,
+                           std::string_view subject)
+    : memory_{*arena_.memory_},
+      options_{options},
+      file_{file},
+      subject_{subject},
       bytes_{memory_.texts.emplace_back(std::move(bytes))} {}
 
 Result<PickleDocument> PickleReader::run() {
   while (true) {
     const auto found = next_instruction(bytes_.substr(at_));
     if (!found.instruction) {
-      if (found.cut == PickleCut::truncated) fail("the pickle is truncated");
-      else fail(fmt::format("unknown pickle opcode 0x{:02x}", static_cast<unsigned char>(bytes_[at_])));
+      if (found.cut == PickleCut::truncated)
+        fail("the pickle is truncated");
+      else
+        fail(fmt::format("unknown pickle opcode 0x{:02x}", static_cast<unsigned char>(bytes_[at_])));
       return std::move(*error_);
     }
     if (found.instruction->op == PickleOp::stop) break;
@@ -38,38 +44,86 @@ bool PickleReader::step(const PickleInstruction& instruction) {
   switch (instruction.op) {
     case PickleOp::proto:
       return static_cast<unsigned char>(instruction.argument[0]) <= 5 || fail("pickle protocols above 5 are unknown");
-    case PickleOp::frame: case PickleOp::stop: return true;
+    case PickleOp::frame:
+    case PickleOp::stop: return true;
     case PickleOp::mark: marks_.push_back(stack_.size()); return true;
     case PickleOp::pop:
-      if (!marks_.empty() && marks_.back() == stack_.size()) { marks_.pop_back(); return true; }
+      if (!marks_.empty() && marks_.back() == stack_.size()) {
+        marks_.pop_back();
+        return true;
+      }
       if (!need(1)) return false;
       pop();
       return true;
     case PickleOp::pop_mark:
-      if (const auto from = pop_mark()) { stack_.resize(*from); return true; }
+      if (const auto from = pop_mark()) {
+        stack_.resize(*from);
+        return true;
+      }
       return false;
     case PickleOp::dup: return need(1) && push(stack_.back());
     case PickleOp::none: return push({});
     case PickleOp::newtrue: return push(arena_.boolean(true));
     case PickleOp::newfalse: return push(arena_.boolean(false));
-    case PickleOp::int_line: case PickleOp::binint: case PickleOp::binint1: case PickleOp::binint2: case PickleOp::long_line:
-    case PickleOp::long1: case PickleOp::long4: case PickleOp::float_line: case PickleOp::binfloat: return push_number(instruction);
-    case PickleOp::string: case PickleOp::binstring: case PickleOp::short_binstring: case PickleOp::unicode:
-    case PickleOp::binunicode: case PickleOp::short_binunicode: case PickleOp::binunicode8: case PickleOp::binbytes:
-    case PickleOp::short_binbytes: case PickleOp::binbytes8: case PickleOp::bytearray8: return push_text(instruction);
-    case PickleOp::get: case PickleOp::binget: case PickleOp::long_binget: case PickleOp::put: case PickleOp::binput:
-    case PickleOp::long_binput: case PickleOp::memoize: return memo(instruction);
-    case PickleOp::append: case PickleOp::appends: case PickleOp::setitem: case PickleOp::setitems: case PickleOp::additems:
-    case PickleOp::dict: case PickleOp::empty_dict: case PickleOp::list: case PickleOp::empty_list: case PickleOp::tuple:
-    case PickleOp::empty_tuple: case PickleOp::tuple1: case PickleOp::tuple2: case PickleOp::tuple3: case PickleOp::empty_set:
+    case PickleOp::int_line:
+    case PickleOp::binint:
+    case PickleOp::binint1:
+    case PickleOp::binint2:
+    case PickleOp::long_line:
+    case PickleOp::long1:
+    case PickleOp::long4:
+    case PickleOp::float_line:
+    case PickleOp::binfloat: return push_number(instruction);
+    case PickleOp::string:
+    case PickleOp::binstring:
+    case PickleOp::short_binstring:
+    case PickleOp::unicode:
+    case PickleOp::binunicode:
+    case PickleOp::short_binunicode:
+    case PickleOp::binunicode8:
+    case PickleOp::binbytes:
+    case PickleOp::short_binbytes:
+    case PickleOp::binbytes8:
+    case PickleOp::bytearray8: return push_text(instruction);
+    case PickleOp::get:
+    case PickleOp::binget:
+    case PickleOp::long_binget:
+    case PickleOp::put:
+    case PickleOp::binput:
+    case PickleOp::long_binput:
+    case PickleOp::memoize: return memo(instruction);
+    case PickleOp::append:
+    case PickleOp::appends:
+    case PickleOp::setitem:
+    case PickleOp::setitems:
+    case PickleOp::additems:
+    case PickleOp::dict:
+    case PickleOp::empty_dict:
+    case PickleOp::list:
+    case PickleOp::empty_list:
+    case PickleOp::tuple:
+    case PickleOp::empty_tuple:
+    case PickleOp::tuple1:
+    case PickleOp::tuple2:
+    case PickleOp::tuple3:
+    case PickleOp::empty_set:
     case PickleOp::frozenset: return collect(instruction);
     case PickleOp::global: return push_global(instruction.argument, instruction.argument.find('\n'));
     case PickleOp::inst: return inst(instruction.argument);
-    case PickleOp::persid: return push_copied(PickleKind::text, std::string{instruction.argument}) && persistent_id(pop());
-    case PickleOp::stack_global: case PickleOp::binpersid: case PickleOp::reduce: case PickleOp::build: case PickleOp::newobj:
-    case PickleOp::newobj_ex: case PickleOp::obj: return construct(instruction.op);
-    case PickleOp::ext1: case PickleOp::ext2: case PickleOp::ext4: return fail("the pickle uses the extension registry");
-    case PickleOp::next_buffer: case PickleOp::readonly_buffer: return fail("the pickle refers to buffers outside of it");
+    case PickleOp::persid:
+      return push_copied(PickleKind::text, std::string{instruction.argument}) && persistent_id(pop());
+    case PickleOp::stack_global:
+    case PickleOp::binpersid:
+    case PickleOp::reduce:
+    case PickleOp::build:
+    case PickleOp::newobj:
+    case PickleOp::newobj_ex:
+    case PickleOp::obj: return construct(instruction.op);
+    case PickleOp::ext1:
+    case PickleOp::ext2:
+    case PickleOp::ext4: return fail("the pickle uses the extension registry");
+    case PickleOp::next_buffer:
+    case PickleOp::readonly_buffer: return fail("the pickle refers to buffers outside of it");
   }
   return fail("unknown pickle opcode");
 }
@@ -80,7 +134,8 @@ bool PickleReader::push_number(const PickleInstruction& instruction) {
     case PickleOp::binint: return push(arena_.integer(little_endian_at<std::int32_t>(argument, 0)));
     case PickleOp::binint1: return push(arena_.integer(little_endian_at<std::uint8_t>(argument, 0)));
     case PickleOp::binint2: return push(arena_.integer(little_endian_at<std::uint16_t>(argument, 0)));
-    case PickleOp::long1: case PickleOp::long4: return push_long(argument);
+    case PickleOp::long1:
+    case PickleOp::long4: return push_long(argument);
     case PickleOp::binfloat: {
       std::uint64_t pattern = 0;  // the one big-endian number of the format
       for (const char c : argument) pattern = pattern << 8 | static_cast<unsigned char>(c);
@@ -90,7 +145,8 @@ bool PickleReader::push_number(const PickleInstruction& instruction) {
       if (const auto value = decimal_real(argument)) return push(arena_.real(*value));
       return fail("a float is not written as a number");
     default:
-      if (instruction.op == PickleOp::int_line && (argument == "00" || argument == "01")) return push(arena_.boolean(argument == "01"));
+      if (instruction.op == PickleOp::int_line && (argument == "00" || argument == "01"))
+        return push(arena_.boolean(argument == "01"));
       if (const auto value = decimal(argument)) return push(arena_.integer(*value));
       return fail("an integer is not a number of at most 64 bits");
   }
@@ -101,8 +157,10 @@ bool PickleReader::push_text(const PickleInstruction& instruction) {
     // What Python 2 wrote as str: text, in all files of interest.
     case PickleOp::string: return push_copied(PickleKind::text, quoted_string(instruction.argument));
     case PickleOp::unicode: return push_copied(PickleKind::text, raw_unicode(instruction.argument));
-    case PickleOp::binbytes: case PickleOp::short_binbytes: case PickleOp::binbytes8: case PickleOp::bytearray8:
-      return push_kept(PickleKind::bytes, instruction.argument);
+    case PickleOp::binbytes:
+    case PickleOp::short_binbytes:
+    case PickleOp::binbytes8:
+    case PickleOp::bytearray8: return push_kept(PickleKind::bytes, instruction.argument);
     default: return push_kept(PickleKind::text, instruction.argument);
   }
 }
@@ -136,28 +194,41 @@ bool PickleReader::memo(const PickleInstruction& instruction) {
 
 bool PickleReader::collect(const PickleInstruction& instruction) {
   const auto op = instruction.op;
-  const auto above = [&](std::size_t count) { return need(count) ? std::optional{stack_.size() - count} : std::nullopt; };
+  const auto above = [&](std::size_t count) {
+    return need(count) ? std::optional{stack_.size() - count} : std::nullopt;
+  };
   std::optional<std::size_t> from;
   switch (op) {
-    case PickleOp::empty_dict: case PickleOp::empty_list: case PickleOp::empty_tuple: case PickleOp::empty_set: from = stack_.size(); break;
-    case PickleOp::append: case PickleOp::tuple1: from = above(1); break;
-    case PickleOp::setitem: case PickleOp::tuple2: from = above(2); break;
+    case PickleOp::empty_dict:
+    case PickleOp::empty_list:
+    case PickleOp::empty_tuple:
+    case PickleOp::empty_set: from = stack_.size(); break;
+    case PickleOp::append:
+    case PickleOp::tuple1: from = above(1); break;
+    case PickleOp::setitem:
+    case PickleOp::tuple2: from = above(2); break;
     case PickleOp::tuple3: from = above(3); break;
     default: from = pop_mark(); break;
   }
   if (!from) return false;
   switch (op) {
-    case PickleOp::append: case PickleOp::appends: return put_into(*from, false, false);
-    case PickleOp::setitem: case PickleOp::setitems: return put_into(*from, true, false);
+    case PickleOp::append:
+    case PickleOp::appends: return put_into(*from, false, false);
+    case PickleOp::setitem:
+    case PickleOp::setitems: return put_into(*from, true, false);
     case PickleOp::additems: return put_into(*from, false, true);
-    case PickleOp::dict: case PickleOp::empty_dict: return push_container(PickleKind::dict, *from);
-    case PickleOp::list: case PickleOp::empty_list: return push_container(PickleKind::list, *from);
-    case PickleOp::empty_set: case PickleOp::frozenset: return push_container(PickleKind::set, *from);
+    case PickleOp::dict:
+    case PickleOp::empty_dict: return push_container(PickleKind::dict, *from);
+    case PickleOp::list:
+    case PickleOp::empty_list: return push_container(PickleKind::list, *from);
+    case PickleOp::empty_set:
+    case PickleOp::frozenset: return push_container(PickleKind::set, *from);
     default: return push_container(PickleKind::tuple, *from);
   }
 }
 
-Result<PickleDocument> read_pickle(std::string bytes, const PickleOptions& options, std::string_view file, std::string_view subject) {
+Result<PickleDocument> read_pickle(std::string bytes, const PickleOptions& options, std::string_view file,
+                                   std::string_view subject) {
   return PickleReader{std::move(bytes), options, file, subject}.run();
 }
 

@@ -25,9 +25,10 @@ struct PickleOptions {
   std::size_t max_nodes{200'000'000};
 
   // What a persistent id stands for; without it, ids become nodes of their own kind.
-  std::function<Result<PickleValue>(PickleArena&, PickleValue id)> resolve_persistent_id;
+  std::function<Result<PickleValue>(PickleArena&, PickleValue id)> resolve_persistent_id{};
   // What callable(*args) stands for; nothing for an ordinary object. `callable` is a global that `globals` accepts.
-  std::function<Result<std::optional<PickleValue>>(PickleArena&, PickleValue callable, PickleValue args)> resolve_call;
+  std::function<Result<std::optional<PickleValue>>(PickleArena&, PickleValue callable, PickleValue args)>
+      resolve_call{};
 };
 
 // `file` and `subject` say in messages where the pickle lies. Errors name the byte position, and the global at fault.

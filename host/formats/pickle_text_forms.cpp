@@ -48,7 +48,8 @@ std::optional<double> decimal_real(std::string_view text) {
 }
 
 std::optional<std::string> quoted_string(std::string_view text) {
-  if (text.size() < 2 || (text.front() != '\'' && text.front() != '"') || text.back() != text.front()) return std::nullopt;
+  if (text.size() < 2 || (text.front() != '\'' && text.front() != '"') || text.back() != text.front())
+    return std::nullopt;
   text = text.substr(1, text.size() - 2);
   std::string bytes;
   for (std::size_t i = 0; i < text.size(); ++i) {
@@ -60,7 +61,9 @@ std::optional<std::string> quoted_string(std::string_view text) {
       case 'n': bytes += '\n'; break;
       case 'r': bytes += '\r'; break;
       case 't': bytes += '\t'; break;
-      case '\\': case '\'': case '"': bytes += c; break;
+      case '\\':
+      case '\'':
+      case '"': bytes += c; break;
       case 'x': {
         const auto value = i + 2 < text.size() ? hexadecimal(text.substr(i + 1, 2)) : std::nullopt;
         if (!value) return std::nullopt;
@@ -77,7 +80,10 @@ std::optional<std::string> quoted_string(std::string_view text) {
 std::optional<std::string> raw_unicode(std::string_view text) {
   std::string utf8;
   for (std::size_t i = 0; i < text.size(); ++i) {
-    const std::size_t digits = text[i] != '\\' || i + 1 == text.size() ? 0 : text[i + 1] == 'u' ? 4 : text[i + 1] == 'U' ? 8 : 0;
+    const std::size_t digits = text[i] != '\\' || i + 1 == text.size() ? 0
+                               : text[i + 1] == 'u'                    ? 4
+                               : text[i + 1] == 'U'                    ? 8
+                                                                       : 0;
     if (digits == 0) {
       append_utf8(utf8, static_cast<unsigned char>(text[i]));
       continue;

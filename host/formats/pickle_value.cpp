@@ -8,12 +8,16 @@
 namespace weighbridge {
 namespace {
 
-constexpr std::array<std::string_view, 16> kKindNames{
-    "?",    "None",  "bool", "int", "big int", "float",  "str",           "bytes",
-    "list", "tuple", "dict", "set", "global",  "object", "persistent id", "tensor"};
+constexpr std::array<std::string_view, 16> kKindNames{"?",      "None",   "bool",          "int",   "big int", "float",
+                                                      "str",    "bytes",  "list",          "tuple", "dict",    "set",
+                                                      "global", "object", "persistent id", "tensor"};
 
 const PickleNode& none_node() {
-  static const PickleNode node = [] { PickleNode made; made.kind = PickleKind::none; return made; }();
+  static const PickleNode node = [] {
+    PickleNode made;
+    made.kind = PickleKind::none;
+    return made;
+  }();
   return node;
 }
 
@@ -36,7 +40,9 @@ std::optional<bool> PickleValue::boolean() const {
 std::optional<std::int64_t> PickleValue::integer() const {
   return is(PickleKind::integer) ? std::optional{node_->integer} : std::nullopt;
 }
-std::optional<double> PickleValue::real() const { return is(PickleKind::real) ? std::optional{node_->real} : std::nullopt; }
+std::optional<double> PickleValue::real() const {
+  return is(PickleKind::real) ? std::optional{node_->real} : std::nullopt;
+}
 std::optional<std::string_view> PickleValue::text() const {
   return is(PickleKind::text) ? std::optional{std::string_view{node_->text, node_->size}} : std::nullopt;
 }
@@ -82,12 +88,15 @@ PickleValue PickleValue::state() const { return node_->origin ? node_->origin->s
 bool PickleValue::new_object() const { return node_->origin && node_->origin->new_object; }
 bool PickleValue::ordered() const { return is(PickleKind::dict) && node_->origin; }
 
-PickleValue PickleValue::persistent_id() const { return is(PickleKind::persistent_id) ? node_->children[0] : PickleValue{}; }
+PickleValue PickleValue::persistent_id() const {
+  return is(PickleKind::persistent_id) ? node_->children[0] : PickleValue{};
+}
 const PickledTensor* PickleValue::tensor() const { return is(PickleKind::tensor) ? node_->tensor : nullptr; }
 
 std::optional<Shape> PickleValue::shape() const {
   auto extents = *this;
-  if (is(PickleKind::object) && callable().is_global("torch", "Size") && args().items().size() == 1) extents = args().items()[0];
+  if (is(PickleKind::object) && callable().is_global("torch", "Size") && args().items().size() == 1)
+    extents = args().items()[0];
   if (!extents.is(PickleKind::tuple) && !extents.is(PickleKind::list)) return std::nullopt;
   Shape shape;
   shape.reserve(extents.items().size());

@@ -28,7 +28,21 @@ struct PickledTensor {
 };
 
 enum class PickleKind : std::uint8_t {
-  none = 1, boolean, integer, big_integer, real, text, bytes, list, tuple, dict, set, global, object, persistent_id, tensor,
+  none = 1,
+  boolean,
+  integer,
+  big_integer,
+  real,
+  text,
+  bytes,
+  list,
+  tuple,
+  dict,
+  set,
+  global,
+  object,
+  persistent_id,
+  tensor,
 };
 std::string_view to_string(PickleKind kind);
 

@@ -34,7 +34,8 @@ class ValueWriter {
 
   // How often each string and each node occurs, so that what occurs once is not numbered. Goes into a node once.
   bool count(PickleValue value, std::size_t depth) {
-    if (depth > kMostDepth) return fail(fmt::format("a value is nested more than {} deep", kMostDepth), "Simplify the value");
+    if (depth > kMostDepth)
+      return fail(fmt::format("a value is nested more than {} deep", kMostDepth), "Simplify the value");
     if (const auto text = value.text()) {
       ++texts_[*text];
       return true;
@@ -133,8 +134,10 @@ class ValueWriter {
 
   bool object(PickleValue value) {
     if (!emit(value.callable()) || !emit(value.args())) return false;
-    if (value.new_object()) to_.new_object();
-    else to_.reduce();
+    if (value.new_object())
+      to_.new_object();
+    else
+      to_.reduce();
     if (!(value.node()->pairs ? pairs(value.items()) : elements(value.items()))) return false;
     if (value.state().is_none()) return true;
     if (!emit(value.state())) return false;
@@ -144,7 +147,8 @@ class ValueWriter {
 
   bool tensor(const PickledTensor& tensor) {
     if (!torch_can_hold(tensor.dtype) || tensor.storage >= storages_.size())
-      return fail(fmt::format("torch.save cannot hold a tensor of {}", to_string(tensor.dtype)), "Choose another dtype for this tensor");
+      return fail(fmt::format("torch.save cannot hold a tensor of {}", to_string(tensor.dtype)),
+                  "Choose another dtype for this tensor");
     const auto& storage = storages_[tensor.storage];
     const auto storage_class = torch_storage_class(tensor.dtype);
     const bool untyped = storage_class.empty();
@@ -152,8 +156,10 @@ class ValueWriter {
     to_.mark();
     to_.mark();
     to_.text("storage", true);
-    if (untyped) to_.global("torch.storage", "UntypedStorage");
-    else to_.global("torch", storage_class);
+    if (untyped)
+      to_.global("torch.storage", "UntypedStorage");
+    else
+      to_.global("torch", storage_class);
     to_.text(keys_[tensor.storage], true);
     to_.text("cpu", true);
     to_.integer(untyped ? storage.elements * bits(storage.dtype) / 8 : storage.elements);
@@ -194,6 +200,8 @@ class ValueWriter {
 
 }  // namespace
 
-Result<std::string> write_pickle(PickleValue root, std::span<const PickledStorage> storages) { return ValueWriter{storages}.write(root); }
+Result<std::string> write_pickle(PickleValue root, std::span<const PickledStorage> storages) {
+  return ValueWriter{storages}.write(root);
+}
 
 }  // namespace weighbridge

@@ -35,7 +35,8 @@ inline constexpr std::uint64_t kMaxSafetensorsHeader = 100'000'000;
 
 // Reads the header and proves that the tensors tile the rest of the file: no hole, no overlap, no trailing byte, every
 // tensor as long as its dtype and shape say. Reads no tensor data. Errors name the file and the tensor.
-Result<SafetensorsHeader> read_safetensors_header(const InputFile& file, std::uint64_t max_header = kMaxSafetensorsHeader);
+Result<SafetensorsHeader> read_safetensors_header(const InputFile& file,
+                                                  std::uint64_t max_header = kMaxSafetensorsHeader);
 
 struct SafetensorsTensor {
   std::string name;

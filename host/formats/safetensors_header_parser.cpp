@@ -20,7 +20,8 @@ bool SafetensorsHeaderParser::other_value(Code& code) {
   }
   switch (place_) {
     case Place::document: return fail(code, "the header is not a JSON object");
-    case Place::metadata_value: return fail(code, fmt::format("the value of '{}' in __metadata__ is not a string", metadata_key_));
+    case Place::metadata_value:
+      return fail(code, fmt::format("the value of '{}' in __metadata__ is not a string", metadata_key_));
     case Place::shape: return fail(code, "shape holds something that is no whole number from 0 to 2^63 - 1");
     case Place::offsets: return fail(code, "data_offsets holds something that is no whole number from 0 to 2^63 - 1");
     case Place::field: return fail(code, "dtype, shape or data_offsets has a value of the wrong kind");
@@ -94,7 +95,8 @@ bool SafetensorsHeaderParser::on_key(Text part, std::size_t, Code& code) {
   if (ignored_depth_ > 0) return true;
   if (place_ == Place::root) {
     subject = key;
-    const bool first = key == "__metadata__" ? !std::exchange(metadata_seen_, true) : names_.emplace(key, tensors.size()).second;
+    const bool first =
+        key == "__metadata__" ? !std::exchange(metadata_seen_, true) : names_.emplace(key, tensors.size()).second;
     if (!first) return fail(code, "the key is given twice in the header");
     place_ = Place::tensor_or_metadata;
   } else if (place_ == Place::metadata) {
@@ -102,9 +104,13 @@ bool SafetensorsHeaderParser::on_key(Text part, std::size_t, Code& code) {
     if (metadata.contains(key)) return fail(code, fmt::format("the key '{}' is given twice", key));
     place_ = Place::metadata_value;
   } else {
-    field_ = key == "dtype" ? Field::dtype : key == "shape" ? Field::shape : key == "data_offsets" ? Field::offsets : Field::other;
+    field_ = key == "dtype"          ? Field::dtype
+             : key == "shape"        ? Field::shape
+             : key == "data_offsets" ? Field::offsets
+                                     : Field::other;
     const auto bit = static_cast<unsigned>(field_);
-    if (field_ != Field::other && (fields_seen_ & bit)) return fail(code, fmt::format("the key '{}' is given twice", key));
+    if (field_ != Field::other && (fields_seen_ & bit))
+      return fail(code, fmt::format("the key '{}' is given twice", key));
     fields_seen_ |= bit;
     place_ = Place::field;
   }

@@ -39,9 +39,15 @@ class SafetensorsHeaderParser {
   bool on_object_end(std::size_t, Code& code);
   bool on_array_begin(Code& code);
   bool on_array_end(std::size_t, Code& code);
-  bool on_key_part(Text part, std::size_t, Code&) { text_ += std::string_view{part}; return true; }
+  bool on_key_part(Text part, std::size_t, Code&) {
+    text_ += std::string_view{part};
+    return true;
+  }
   bool on_key(Text part, std::size_t, Code& code);
-  bool on_string_part(Text part, std::size_t, Code&) { text_ += std::string_view{part}; return true; }
+  bool on_string_part(Text part, std::size_t, Code&) {
+    text_ += std::string_view{part};
+    return true;
+  }
   bool on_string(Text part, std::size_t, Code& code);
   bool on_number_part(Text, Code&) { return true; }
   bool on_int64(std::int64_t value, Text, Code& code);

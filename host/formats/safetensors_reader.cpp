@@ -1,8 +1,8 @@
 #include <algorithm>
 #include <optional>
 
-#include <boost/json/basic_parser_impl.hpp>
 #include <fmt/format.h>
+#include <boost/json/basic_parser_impl.hpp>
 
 #include "formats/byte_order.hpp"
 #include "formats/format_error.hpp"
@@ -21,26 +21,35 @@ std::optional<Error> tiling_error(const std::string& file, const std::vector<Saf
   std::uint64_t end = 0;
   for (const auto& tensor : tensors) {
     if (tensor.end < tensor.begin)
-      return damaged(file, tensor.name, fmt::format("ends at byte {} before it begins at byte {}", tensor.end, tensor.begin));
+      return damaged(file, tensor.name,
+                     fmt::format("ends at byte {} before it begins at byte {}", tensor.end, tensor.begin));
     if (tensor.begin < end)
-      return damaged(file, tensor.name, fmt::format("begins at byte {} of the data and overlaps the tensor before it, which ends at byte {}",
-                                                    tensor.begin, end));
+      return damaged(
+          file, tensor.name,
+          fmt::format("begins at byte {} of the data and overlaps the tensor before it, which ends at byte {}",
+                      tensor.begin, end));
     if (tensor.begin > end)
-      return damaged(file, tensor.name, fmt::format("begins at byte {} of the data and leaves a hole after byte {}", tensor.begin, end));
+      return damaged(file, tensor.name,
+                     fmt::format("begins at byte {} of the data and leaves a hole after byte {}", tensor.begin, end));
     const auto bytes = byte_count(tensor.shape, tensor.dtype);
     if (!bytes)
-      return damaged(file, tensor.name, fmt::format("shape {} of {} has no whole number of bytes below 2^63", to_string(tensor.shape),
-                                                    to_string(tensor.dtype)));
+      return damaged(file, tensor.name,
+                     fmt::format("shape {} of {} has no whole number of bytes below 2^63", to_string(tensor.shape),
+                                 to_string(tensor.dtype)));
     if (static_cast<std::uint64_t>(*bytes) != tensor.end - tensor.begin)
-      return damaged(file, tensor.name, fmt::format("shape {} of {} needs {} bytes, but data_offsets give {}", to_string(tensor.shape),
-                                                    to_string(tensor.dtype), *bytes, tensor.end - tensor.begin));
+      return damaged(file, tensor.name,
+                     fmt::format("shape {} of {} needs {} bytes, but data_offsets give {}", to_string(tensor.shape),
+                                 to_string(tensor.dtype), *bytes, tensor.end - tensor.begin));
     end = tensor.end;
   }
   const auto held = file_size - data_start;
   if (end > held)
-    return damaged(file, {}, fmt::format("is truncated: it has {} bytes, but its header needs {} more", file_size, end - held));
+    return damaged(file, {},
+                   fmt::format("is truncated: it has {} bytes, but its header needs {} more", file_size, end - held));
   if (end < held)
-    return damaged(file, {}, fmt::format("has {} bytes after the last tensor, which ends at byte {}", held - end, data_start + end));
+    return damaged(
+        file, {},
+        fmt::format("has {} bytes after the last tensor, which ends at byte {}", held - end, data_start + end));
   return std::nullopt;
 }
 
@@ -54,13 +63,19 @@ Result<SafetensorsHeader> read_safetensors_header(const InputFile& file, std::ui
   if (!prefix) return prefix.error();
   const auto length = little_endian_at<std::uint64_t>(*prefix, 0);
   if (length > max_header)
-    return Error{Error::Kind::format, name, {}, fmt::format("claims a header of {} bytes; at most {} are accepted", length, max_header),
+    return Error{Error::Kind::format,
+                 name,
+                 {},
+                 fmt::format("claims a header of {} bytes; at most {} are accepted", length, max_header),
                  "Check that this is a safetensors file, and download it again if so"};
   if (length > file.size() - kLengthBytes)
-    return damaged(name, {}, fmt::format("is truncated: it claims a header of {} bytes, but has only {} bytes", length, file.size()));
+    return damaged(
+        name, {},
+        fmt::format("is truncated: it claims a header of {} bytes, but has only {} bytes", length, file.size()));
   const auto text = file.read(kLengthBytes, length);
   if (!text) return text.error();
-  if (!text->starts_with('{')) return damaged(name, {}, "is not a safetensors file: its header does not begin with '{'");
+  if (!text->starts_with('{'))
+    return damaged(name, {}, "is not a safetensors file: its header does not begin with '{'");
 
   boost::json::basic_parser<SafetensorsHeaderParser> parser{boost::json::parse_options{}};
   boost::json::error_code code;
@@ -70,8 +85,9 @@ Result<SafetensorsHeader> read_safetensors_header(const InputFile& file, std::ui
   // The parser stops after the object; only spaces may follow.
   const auto rest = code ? std::string::npos : text->find_first_not_of(" \t\r\n", used);
   if (code || rest != std::string::npos)
-    return damaged(name, {}, fmt::format("header is not valid JSON near byte {}: {}", kLengthBytes + used,
-                                         code ? code.message() : "text after its end"));
+    return damaged(name, {},
+                   fmt::format("header is not valid JSON near byte {}: {}", kLengthBytes + used,
+                               code ? code.message() : "text after its end"));
 
   SafetensorsHeader header;
   header.data_start = kLengthBytes + length;

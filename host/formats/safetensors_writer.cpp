@@ -24,8 +24,10 @@ void append_json_string(std::string& to, std::string_view text) {
       case '\r': to += "\\r"; break;
       case '\t': to += "\\t"; break;
       default:
-        if (static_cast<unsigned char>(c) < 0x20) fmt::format_to(std::back_inserter(to), "\\u{:04x}", static_cast<unsigned>(c));
-        else to += c;
+        if (static_cast<unsigned char>(c) < 0x20)
+          fmt::format_to(std::back_inserter(to), "\\u{:04x}", static_cast<unsigned>(c));
+        else
+          to += c;
     }
   }
   to += '"';
@@ -61,24 +63,32 @@ std::string header_text(std::span<const SafetensorsTensor> tensors, std::span<co
 
 }  // namespace
 
-Result<SafetensorsLayout> lay_out_safetensors(std::span<const SafetensorsTensor> tensors, const SafetensorsMetadata& metadata,
-                                              SafetensorsOrder how) {
+Result<SafetensorsLayout> lay_out_safetensors(std::span<const SafetensorsTensor> tensors,
+                                              const SafetensorsMetadata& metadata, SafetensorsOrder how) {
   std::vector<std::int64_t> sizes;
   for (const auto& tensor : tensors) {
     const auto bytes = byte_count(tensor.shape, tensor.dtype);
     if (!bytes)
-      return Error{Error::Kind::unsupported, {}, tensor.name,
-                   fmt::format("shape {} of {} cannot be stored as safetensors", to_string(tensor.shape), to_string(tensor.dtype)),
+      return Error{Error::Kind::unsupported,
+                   {},
+                   tensor.name,
+                   fmt::format("shape {} of {} cannot be stored as safetensors", to_string(tensor.shape),
+                               to_string(tensor.dtype)),
                    "Choose another dtype for this tensor"};
     sizes.push_back(*bytes);
   }
   std::vector<std::size_t> order(tensors.size());
   std::iota(order.begin(), order.end(), 0);
   std::sort(order.begin(), order.end(), [&](auto a, auto b) { return tensors[a].name < tensors[b].name; });
-  const auto twice = std::adjacent_find(order.begin(), order.end(), [&](auto a, auto b) { return tensors[a].name == tensors[b].name; });
-  if (twice != order.end() || std::any_of(order.begin(), order.end(), [&](auto i) { return tensors[i].name == "__metadata__"; }))
-    return Error{Error::Kind::mismatch, {}, twice != order.end() ? tensors[*twice].name : "__metadata__",
-                 "a safetensors file cannot hold two entries of this name", "Check the names that the model gives its tensors"};
+  const auto twice = std::adjacent_find(order.begin(), order.end(),
+                                        [&](auto a, auto b) { return tensors[a].name == tensors[b].name; });
+  if (twice != order.end() ||
+      std::any_of(order.begin(), order.end(), [&](auto i) { return tensors[i].name == "__metadata__"; }))
+    return Error{Error::Kind::mismatch,
+                 {},
+                 twice != order.end() ? tensors[*twice].name : "__metadata__",
+                 "a safetensors file cannot hold two entries of this name",
+                 "Check the names that the model gives its tensors"};
   if (how == SafetensorsOrder::reference)
     std::stable_sort(order.begin(), order.end(), [&](auto a, auto b) { return tensors[a].dtype > tensors[b].dtype; });
   else
@@ -90,7 +100,11 @@ Result<SafetensorsLayout> lay_out_safetensors(std::span<const SafetensorsTensor>
     begins[i] = static_cast<std::uint64_t>(total);
     const auto next = checked_add(total, sizes[i]);
     if (!next)
-      return Error{Error::Kind::unsupported, {}, tensors[i].name, "the file would exceed 2^63 bytes", "Use more and smaller shards"};
+      return Error{Error::Kind::unsupported,
+                   {},
+                   tensors[i].name,
+                   "the file would exceed 2^63 bytes",
+                   "Use more and smaller shards"};
     total = *next;
   }
 

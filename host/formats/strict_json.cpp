@@ -4,9 +4,9 @@
 #include <unordered_set>
 #include <vector>
 
+#include <fmt/format.h>
 #include <boost/json/basic_parser_impl.hpp>
 #include <boost/json/parse.hpp>
-#include <fmt/format.h>
 
 #include "formats/format_error.hpp"
 
@@ -30,14 +30,26 @@ struct DuplicateKeyFinder {
   bool on_document_end(json::error_code&) { return true; }
   bool on_array_begin(json::error_code&) { return true; }
   bool on_array_end(std::size_t, json::error_code&) { return true; }
-  bool on_object_begin(json::error_code&) { open.emplace_back(); return true; }
-  bool on_object_end(std::size_t, json::error_code&) { open.pop_back(); return true; }
+  bool on_object_begin(json::error_code&) {
+    open.emplace_back();
+    return true;
+  }
+  bool on_object_end(std::size_t, json::error_code&) {
+    open.pop_back();
+    return true;
+  }
   bool on_string_part(json::string_view, std::size_t, json::error_code&) { return true; }
   bool on_string(json::string_view, std::size_t, json::error_code&) { return true; }
-  bool on_key_part(json::string_view part, std::size_t, json::error_code&) { key += std::string_view{part}; return true; }
+  bool on_key_part(json::string_view part, std::size_t, json::error_code&) {
+    key += std::string_view{part};
+    return true;
+  }
   bool on_key(json::string_view part, std::size_t, json::error_code& error) {
     key += std::string_view{part};
-    if (open.back().insert(key).second) { key.clear(); return true; }
+    if (open.back().insert(key).second) {
+      key.clear();
+      return true;
+    }
     found = true;
     error = json::error::syntax;
     return false;

@@ -13,7 +13,9 @@ namespace {
 // Comparisons that one tensor may cost: a grid of millions of boxes stays far below.
 constexpr std::size_t kMostWork = 400'000'000;
 
-std::string text(const Box& box) { return fmt::format("offset {} size {}", to_string(box.offsets), to_string(box.sizes)); }
+std::string text(const Box& box) {
+  return fmt::format("offset {} size {}", to_string(box.offsets), to_string(box.sizes));
+}
 
 // Looks for two boxes that share an element. Cuts the boxes into groups that no box crosses, axis after axis; what
 // cannot be cut any more is compared pair by pair.
@@ -31,8 +33,10 @@ class OverlapSearch {
       const bool solid = group.uncut == axes_;
       work_ += (group.end - group.begin) * (solid ? group.end - group.begin : 8);
       if (work_ > kMostWork) return "the boxes are arranged too irregularly to be checked";
-      if (!solid) cut(group);
-      else if (auto fault = compare(group)) return fault;
+      if (!solid)
+        cut(group);
+      else if (auto fault = compare(group))
+        return fault;
     }
     return std::nullopt;
   }
@@ -45,7 +49,8 @@ class OverlapSearch {
 
   void cut(const Group& group) {
     const auto axis = group.axis;
-    std::sort(order_.begin() + static_cast<std::ptrdiff_t>(group.begin), order_.begin() + static_cast<std::ptrdiff_t>(group.end),
+    std::sort(order_.begin() + static_cast<std::ptrdiff_t>(group.begin),
+              order_.begin() + static_cast<std::ptrdiff_t>(group.end),
               [&](auto a, auto b) { return boxes_[a].offsets[axis] < boxes_[b].offsets[axis]; });
     auto begin = group.begin;
     std::int64_t reach = 0;
@@ -71,7 +76,8 @@ class OverlapSearch {
 
   static bool share_element(const Box& a, const Box& b) {
     for (std::size_t axis = 0; axis < a.offsets.size(); ++axis)
-      if (a.offsets[axis] >= b.offsets[axis] + b.sizes[axis] || b.offsets[axis] >= a.offsets[axis] + a.sizes[axis]) return false;
+      if (a.offsets[axis] >= b.offsets[axis] + b.sizes[axis] || b.offsets[axis] >= a.offsets[axis] + a.sizes[axis])
+        return false;
     return true;
   }
 
@@ -85,7 +91,8 @@ class OverlapSearch {
 bool in_bounds(const Shape& shape, const Box& box) {
   if (box.offsets.size() != shape.size() || box.sizes.size() != shape.size()) return false;
   for (std::size_t axis = 0; axis < shape.size(); ++axis)
-    if (box.offsets[axis] < 0 || box.sizes[axis] < 0 || box.offsets[axis] > shape[axis] || box.sizes[axis] > shape[axis] - box.offsets[axis])
+    if (box.offsets[axis] < 0 || box.sizes[axis] < 0 || box.offsets[axis] > shape[axis] ||
+        box.sizes[axis] > shape[axis] - box.offsets[axis])
       return false;
   return true;
 }
@@ -98,7 +105,8 @@ std::optional<std::string> tiling_fault(const Shape& shape, std::span<const Box>
   std::vector<std::size_t> filled;
   std::int64_t covered = 0;
   for (std::size_t i = 0; i < boxes.size(); ++i) {
-    if (!in_bounds(shape, boxes[i])) return fmt::format("the part at {} does not lie in the shape {}", text(boxes[i]), to_string(shape));
+    if (!in_bounds(shape, boxes[i]))
+      return fmt::format("the part at {} does not lie in the shape {}", text(boxes[i]), to_string(shape));
     const auto elements = *element_count(boxes[i].sizes);  // no more than the shape has
     if (elements == 0) continue;
     filled.push_back(i);
@@ -107,7 +115,8 @@ std::optional<std::string> tiling_fault(const Shape& shape, std::span<const Box>
     covered = *sum;
   }
   if (auto overlap = OverlapSearch{boxes, std::move(filled), shape.size()}.run()) return overlap;
-  if (covered != *total) return fmt::format("its parts cover {} of {} elements of the shape {}", covered, *total, to_string(shape));
+  if (covered != *total)
+    return fmt::format("its parts cover {} of {} elements of the shape {}", covered, *total, to_string(shape));
   return std::nullopt;
 }
 

@@ -27,7 +27,7 @@ Result<TorchArchive> read_torch_archive(const InputFile& file, std::uint64_t off
 struct ArchiveRecord {
   std::string name;  // without prefix
   std::string bytes;
-  bool external{};     // the bytes come later
+  bool external{};       // the bytes come later
   std::uint64_t size{};  // of an external record
 };
 

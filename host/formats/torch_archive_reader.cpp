@@ -12,19 +12,22 @@ namespace {
 constexpr std::uint64_t kMaxSmallRecord = 64;  // `version` and `byteorder` hold a few characters
 
 Result<std::string> small_record(const InputFile& file, const ZipRecord& record, const std::string& subject) {
-  if (record.size > kMaxSmallRecord) return damaged(file.name(), subject, fmt::format("the record '{}' has {} bytes", record.name, record.size));
+  if (record.size > kMaxSmallRecord)
+    return damaged(file.name(), subject, fmt::format("the record '{}' has {} bytes", record.name, record.size));
   return file.read(record.offset, record.size);
 }
 
 }  // namespace
 
-Result<TorchArchive> read_torch_archive(const InputFile& file, std::uint64_t offset, std::uint64_t length, const std::string& subject) {
+Result<TorchArchive> read_torch_archive(const InputFile& file, std::uint64_t offset, std::uint64_t length,
+                                        const std::string& subject) {
   auto found = read_zip_directory(file, offset, length, subject);
   if (!found) return std::move(found).error();
   TorchArchive archive;
   // As PyTorch does: the first record's name up to its first slash is what all records of interest begin with.
   const auto slash = found->empty() ? std::string::npos : found->front().name.find('/');
-  if (slash == std::string::npos) return damaged(file.name(), subject, "is a zip archive, but not one that torch.save wrote");
+  if (slash == std::string::npos)
+    return damaged(file.name(), subject, "is a zip archive, but not one that torch.save wrote");
   archive.prefix = found->front().name.substr(0, slash + 1);
   for (auto& record : *found) {
     if (!record.name.starts_with(archive.prefix)) continue;
@@ -43,12 +46,14 @@ Result<TorchArchive> read_torch_archive(const InputFile& file, std::uint64_t off
   int number = 0;
   std::from_chars(text->data(), text->data() + text->size(), number);
   if (number < 1 || number > 10)
-    return not_supported(file.name(), subject, fmt::format("its version '{}' is none of 1 to 10", *text), "Save it again with a current PyTorch");
+    return not_supported(file.name(), subject, fmt::format("its version '{}' is none of 1 to 10", *text),
+                         "Save it again with a current PyTorch");
   if (!archive.records.contains("data.pkl")) return damaged(file.name(), subject, "the record 'data.pkl' is missing");
   if (const auto order = archive.records.find("byteorder"); order != archive.records.end()) {
     const auto word = small_record(file, order->second, subject);
     if (!word) return word.error();
-    if (*word != "little" && *word != "big") return damaged(file.name(), subject, fmt::format("its byte order is '{}'", *word));
+    if (*word != "little" && *word != "big")
+      return damaged(file.name(), subject, fmt::format("its byte order is '{}'", *word));
     archive.big_endian = *word == "big";
   }
   return archive;

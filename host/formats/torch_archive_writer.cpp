@@ -23,7 +23,12 @@ struct Placed {
 class ArchiveWriter {
  public:
   void add(ArchiveRecord record, std::string_view prefix) {
-    Placed placed{std::string{prefix} + "/" + record.name, record.external ? record.size : record.bytes.size(), position(), 0, record.external, 0};
+    Placed placed{std::string{prefix} + "/" + record.name,
+                  record.external ? record.size : record.bytes.size(),
+                  position(),
+                  0,
+                  record.external,
+                  0};
     local_header(placed);
     if (record.external) {
       placed.number = static_cast<std::uint32_t>(layout_.external.size());
@@ -71,7 +76,9 @@ class ArchiveWriter {
   std::uint64_t position() const { return run_.offset + run_.bytes.size(); }
   static std::uint32_t narrow(std::uint64_t value) { return static_cast<std::uint32_t>(std::min(value, kOverflow)); }
   template <class T>
-  void put(T value) { append_little_endian<T>(run_.bytes, value); }
+  void put(T value) {
+    append_little_endian<T>(run_.bytes, value);
+  }
 
   void close_run() {
     const auto next = position();
@@ -81,7 +88,8 @@ class ArchiveWriter {
   }
 
   void checksum(const Placed& placed) {
-    if (placed.external && placed.size > 0) run_.checksums.push_back({placed.number, static_cast<std::uint32_t>(run_.bytes.size())});
+    if (placed.external && placed.size > 0)
+      run_.checksums.push_back({placed.number, static_cast<std::uint32_t>(run_.bytes.size())});
     put<std::uint32_t>(placed.crc);
   }
 
@@ -111,8 +119,10 @@ class ArchiveWriter {
   void descriptor(const Placed& placed) {
     put<std::uint32_t>(0x08074b50);
     checksum(placed);
-    if (placed.size >= kOverflow || placed.header >= kOverflow) put<std::uint64_t>(placed.size), put<std::uint64_t>(placed.size);
-    else put(narrow(placed.size)), put(narrow(placed.size));
+    if (placed.size >= kOverflow || placed.header >= kOverflow)
+      put<std::uint64_t>(placed.size), put<std::uint64_t>(placed.size);
+    else
+      put(narrow(placed.size)), put(narrow(placed.size));
   }
 
   void central_entry(const Placed& placed) {
@@ -150,7 +160,8 @@ ArchiveLayout lay_out_torch_archive(std::vector<ArchiveRecord> records, std::str
   return writer.finish();
 }
 
-void place(ArchiveLayout layout, std::uint32_t file, std::uint64_t offset, std::uint32_t first_tensor, std::vector<Literal>& literals) {
+void place(ArchiveLayout layout, std::uint32_t file, std::uint64_t offset, std::uint32_t first_tensor,
+           std::vector<Literal>& literals) {
   for (auto& literal : layout.literals) {
     literal.file = file;
     literal.offset += offset;

@@ -22,7 +22,8 @@ constexpr std::int64_t kProtocol = 1001;
 // growing piece of the file is held.
 class PickleSequence {
  public:
-  PickleSequence(const InputFile& file, std::uint64_t offset, std::uint64_t length, std::uint64_t max_pickle, const std::string& subject)
+  PickleSequence(const InputFile& file, std::uint64_t offset, std::uint64_t length, std::uint64_t max_pickle,
+                 const std::string& subject)
       : file_{file}, end_{offset + length}, at_{offset}, max_pickle_{max_pickle}, subject_{subject} {}
 
   std::uint64_t position() const { return at_; }
@@ -52,13 +53,14 @@ class PickleSequence {
 
 }  // namespace
 
-Result<TorchObject> read_torch_stream(const InputFile& file, std::uint64_t offset, std::uint64_t length, const TorchOptions& options,
-                                      const std::string& subject) {
+Result<TorchObject> read_torch_stream(const InputFile& file, std::uint64_t offset, std::uint64_t length,
+                                      const TorchOptions& options, const std::string& subject) {
   const auto fault = [&](std::string problem) { return damaged(file.name(), subject, std::move(problem)); };
   const std::string magic_opcode = std::string{"\x8a\x0a"} + std::string{kMagic};
   const auto start = file.read(offset, std::min<std::uint64_t>(length, 2 + magic_opcode.size()));
   if (!start) return start.error();
-  if (start->size() < 2 + magic_opcode.size() || start->substr(2) != magic_opcode) return fault("is not a file that torch.save wrote");
+  if (start->size() < 2 + magic_opcode.size() || start->substr(2) != magic_opcode)
+    return fault("is not a file that torch.save wrote");
 
   PickleSequence pickles{file, offset, length, options.max_pickle, subject};
   TorchTensors tensors{file.name(), subject};
@@ -76,7 +78,8 @@ Result<TorchObject> read_torch_stream(const InputFile& file, std::uint64_t offse
   const auto keys = pickles.next(plain);
   if (!keys) return keys.error();
   if (little && little->boolean() == false && !tensors.storages().empty())
-    return not_supported(file.name(), subject, "its tensors are big-endian", "Load it with PyTorch on a little-endian machine and save it again");
+    return not_supported(file.name(), subject, "its tensors are big-endian",
+                         "Load it with PyTorch on a little-endian machine and save it again");
 
   // Then each storage: how many elements, and its bytes.
   std::unordered_map<std::string_view, std::uint64_t> places;
@@ -92,9 +95,11 @@ Result<TorchObject> read_torch_stream(const InputFile& file, std::uint64_t offse
     const auto count = file.read(at, 8);
     if (!count) return count.error();
     if (little_endian_at<std::int64_t>(*count, 0) != storage.elements)
-      return fault(fmt::format("storage '{}' has {} elements, but its tensors need {}", storage.key, little_endian_at<std::int64_t>(*count, 0), storage.elements));
+      return fault(fmt::format("storage '{}' has {} elements, but its tensors need {}", storage.key,
+                               little_endian_at<std::int64_t>(*count, 0), storage.elements));
     at += 8;
-    if (end - at < storage.bytes) return fault(fmt::format("is truncated in storage '{}', which needs {} bytes", storage.key, storage.bytes));
+    if (end - at < storage.bytes)
+      return fault(fmt::format("is truncated in storage '{}', which needs {} bytes", storage.key, storage.bytes));
     if (!places.emplace(storage.key, at).second) return fault(fmt::format("storage '{}' is listed twice", storage.key));
     at += storage.bytes;
   }

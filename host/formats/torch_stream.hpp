@@ -8,7 +8,7 @@
 
 namespace weighbridge {
 
-Result<TorchObject> read_torch_stream(const InputFile& file, std::uint64_t offset, std::uint64_t length, const TorchOptions& options,
-                                      const std::string& subject);
+Result<TorchObject> read_torch_stream(const InputFile& file, std::uint64_t offset, std::uint64_t length,
+                                      const TorchOptions& options, const std::string& subject);
 
 }  // namespace weighbridge

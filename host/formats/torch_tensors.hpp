@@ -34,13 +34,14 @@ class TorchTensors {
  private:
   Result<PickleValue> resolve_id(PickleArena& arena, PickleValue id);
   Result<std::optional<PickleValue>> resolve_call(PickleArena& arena, PickleValue callable, PickleValue args);
-  Result<std::optional<PickleValue>> rebuild(PickleArena& arena, std::string_view function, std::span<const PickleValue> args);
+  Result<std::optional<PickleValue>> rebuild(PickleArena& arena, std::string_view function,
+                                             std::span<const PickleValue> args);
   Result<std::uint32_t> storage_number(DescribedStorage described);
   Error fault(std::string problem) const;
 
   std::string file_, subject_;
   std::vector<DescribedStorage> storages_;
-  std::unordered_map<std::string, std::uint32_t> numbers_;                // of a key
+  std::unordered_map<std::string, std::uint32_t> numbers_;                 // of a key
   std::unordered_map<const PickleNode*, std::uint32_t> numbers_of_nodes_;  // of a resolved id
 };
 

@@ -7,9 +7,17 @@ namespace weighbridge {
 namespace {
 
 constexpr std::array<std::pair<DType, std::string_view>, 11> kStorageClasses{{
-    {DType::f64, "DoubleStorage"}, {DType::f32, "FloatStorage"}, {DType::f16, "HalfStorage"}, {DType::bf16, "BFloat16Storage"},
-    {DType::i64, "LongStorage"}, {DType::i32, "IntStorage"}, {DType::i16, "ShortStorage"}, {DType::i8, "CharStorage"},
-    {DType::u8, "ByteStorage"}, {DType::boolean, "BoolStorage"}, {DType::c64, "ComplexFloatStorage"},
+    {DType::f64, "DoubleStorage"},
+    {DType::f32, "FloatStorage"},
+    {DType::f16, "HalfStorage"},
+    {DType::bf16, "BFloat16Storage"},
+    {DType::i64, "LongStorage"},
+    {DType::i32, "IntStorage"},
+    {DType::i16, "ShortStorage"},
+    {DType::i8, "CharStorage"},
+    {DType::u8, "ByteStorage"},
+    {DType::boolean, "BoolStorage"},
+    {DType::c64, "ComplexFloatStorage"},
 }};
 
 }  // namespace

@@ -4,7 +4,6 @@
 
 #include <fmt/format.h>
 
-
 namespace weighbridge {
 namespace {
 
@@ -23,7 +22,8 @@ std::vector<ArchiveRecord> records_of(std::string pickle, std::vector<ArchiveRec
 
 }  // namespace
 
-Result<std::string> write_torch_object(PickleValue root, std::span<const StorageBytes> storages, std::string_view prefix) {
+Result<std::string> write_torch_object(PickleValue root, std::span<const StorageBytes> storages,
+                                       std::string_view prefix) {
   std::vector<PickledStorage> described;
   std::vector<ArchiveRecord> data;
   for (const auto& storage : storages) {
@@ -36,12 +36,17 @@ Result<std::string> write_torch_object(PickleValue root, std::span<const Storage
   return std::move(layout.literals.front().bytes);  // nothing is external, so there is one run
 }
 
-Result<ArchiveLayout> lay_out_torch_object(PickleValue root, std::span<const PickledStorage> storages, std::string_view prefix) {
+Result<ArchiveLayout> lay_out_torch_object(PickleValue root, std::span<const PickledStorage> storages,
+                                           std::string_view prefix) {
   std::vector<ArchiveRecord> data;
   for (std::size_t k = 0; k < storages.size(); ++k) {
     const auto bytes = byte_count({storages[k].elements}, storages[k].dtype);
     if (!bytes)
-      return Error{Error::Kind::unsupported, {}, fmt::format("storage {}", k), "its bytes cannot be counted in 63 bits", "Store smaller tensors"};
+      return Error{Error::Kind::unsupported,
+                   {},
+                   fmt::format("storage {}", k),
+                   "its bytes cannot be counted in 63 bits",
+                   "Store smaller tensors"};
     data.push_back({{}, {}, true, static_cast<std::uint64_t>(*bytes)});
   }
   auto pickle = write_pickle(root, storages);
@@ -52,7 +57,11 @@ Result<ArchiveLayout> lay_out_torch_object(PickleValue root, std::span<const Pic
 Result<ArchiveLayout> lay_out_torch_tensor(DType dtype, const Shape& shape) {
   const auto elements = element_count(shape);
   if (!elements || !byte_count(shape, dtype))
-    return Error{Error::Kind::unsupported, {}, to_string(shape), "a tensor of this shape has no number of bytes below 2^63", "Store smaller tensors"};
+    return Error{Error::Kind::unsupported,
+                 {},
+                 to_string(shape),
+                 "a tensor of this shape has no number of bytes below 2^63",
+                 "Store smaller tensors"};
   PickleArena arena;
   const PickledStorage storage{dtype, *elements};
   return lay_out_torch_object(arena.tensor({dtype, shape, row_major_strides(shape), 0, 0}), {&storage, 1});

@@ -4,9 +4,9 @@
 #include <string>
 #include <vector>
 
+#include <fmt/format.h>
 #include <boost/json/serialize.hpp>
 #include <boost/json/value.hpp>
-#include <fmt/format.h>
 
 #include "formats/format_error.hpp"
 #include "formats/input_file.hpp"
@@ -74,8 +74,10 @@ Result<WeightIndex> parse_weight_index(std::string_view text, std::string_view f
     index.weight_map.emplace(name, path);
   }
   if (auto* metadata = root->if_contains("metadata")) {
-    if (metadata->is_object()) index.metadata = metadata->get_object();
-    else if (!metadata->is_null()) return damaged(file, "metadata", "is not an object");
+    if (metadata->is_object())
+      index.metadata = metadata->get_object();
+    else if (!metadata->is_null())
+      return damaged(file, "metadata", "is not an object");
   }
   return index;
 }

@@ -25,7 +25,8 @@ constexpr std::uint64_t kMostDirectory = std::uint64_t{1} << 30;
 // together; a view lasts until the next call.
 class ArchiveBytes {
  public:
-  ArchiveBytes(const InputFile& file, std::uint64_t offset, std::uint64_t length) : file_{file}, offset_{offset}, length_{length} {}
+  ArchiveBytes(const InputFile& file, std::uint64_t offset, std::uint64_t length)
+      : file_{file}, offset_{offset}, length_{length} {}
 
   std::uint64_t length() const { return length_; }
 
@@ -108,10 +109,13 @@ class ZipReader {
     if (!end) return end.error();
     const auto record = bytes_.view(*end, kEndBytes);
     if (!record) return record.error();
-    const auto disk = little_endian_at<std::uint16_t>(*record, 4), first_disk = little_endian_at<std::uint16_t>(*record, 6);
-    if ((disk != 0 && disk != 0xffff) || (first_disk != 0 && first_disk != 0xffff)) return fault("is one volume of a split zip archive");
+    const auto disk = little_endian_at<std::uint16_t>(*record, 4),
+               first_disk = little_endian_at<std::uint16_t>(*record, 6);
+    if ((disk != 0 && disk != 0xffff) || (first_disk != 0 && first_disk != 0xffff))
+      return fault("is one volume of a split zip archive");
     const auto entries = little_endian_at<std::uint16_t>(*record, 10);
-    Directory directory{entries, little_endian_at<std::uint32_t>(*record, 16), little_endian_at<std::uint32_t>(*record, 12)};
+    Directory directory{entries, little_endian_at<std::uint32_t>(*record, 16),
+                        little_endian_at<std::uint32_t>(*record, 12)};
     auto limit = *end;
     if (*end >= kLocatorBytes) {
       const auto locator = bytes_.view(*end - kLocatorBytes, kLocatorBytes);
@@ -122,10 +126,12 @@ class ZipReader {
           return fault(fmt::format("places the zip64 end record at byte {}, outside of the archive", at));
         const auto end64 = bytes_.view(at, kEnd64Bytes);
         if (!end64) return end64.error();
-        if (little_endian_at<std::uint32_t>(*end64, 0) != kEnd64Signature) return fault(fmt::format("has no zip64 end record at byte {}", at));
+        if (little_endian_at<std::uint32_t>(*end64, 0) != kEnd64Signature)
+          return fault(fmt::format("has no zip64 end record at byte {}", at));
         const Directory wide{little_endian_at<std::uint64_t>(*end64, 32), little_endian_at<std::uint64_t>(*end64, 48),
                              little_endian_at<std::uint64_t>(*end64, 40)};
-        if ((entries != 0xffff && wide.entries != directory.entries) || (directory.offset != kIn64 && wide.offset != directory.offset) ||
+        if ((entries != 0xffff && wide.entries != directory.entries) ||
+            (directory.offset != kIn64 && wide.offset != directory.offset) ||
             (directory.size != kIn64 && wide.size != directory.size))
           return fault("its two end records disagree");
         directory = wide;
@@ -133,9 +139,11 @@ class ZipReader {
       }
     }
     if (directory.offset > limit || directory.size > limit - directory.offset || directory.size > kMostDirectory)
-      return fault(fmt::format("claims a directory of {} bytes at byte {}, outside of the archive", directory.size, directory.offset));
+      return fault(fmt::format("claims a directory of {} bytes at byte {}, outside of the archive", directory.size,
+                               directory.offset));
     if (directory.entries > directory.size / kCentralBytes)
-      return fault(fmt::format("claims {} records, but its directory has only {} bytes", directory.entries, directory.size));
+      return fault(
+          fmt::format("claims {} records, but its directory has only {} bytes", directory.entries, directory.size));
     return directory;
   }
 
@@ -150,14 +158,17 @@ class ZipReader {
     for (std::uint64_t i = 0; i < directory.entries; ++i) {
       if (text.size() - at < kCentralBytes || little_endian_at<std::uint32_t>(text, at) != kCentralSignature)
         return fault(fmt::format("its directory breaks off at record {} of {}", i, directory.entries));
-      const std::size_t name_size = little_endian_at<std::uint16_t>(text, at + 28), extra_size = little_endian_at<std::uint16_t>(text, at + 30);
+      const std::size_t name_size = little_endian_at<std::uint16_t>(text, at + 28),
+                        extra_size = little_endian_at<std::uint16_t>(text, at + 30);
       const std::size_t comment_size = little_endian_at<std::uint16_t>(text, at + 32);
       if (text.size() - at - kCentralBytes < name_size + extra_size + comment_size)
         return fault(fmt::format("its directory breaks off at record {} of {}", i, directory.entries));
-      auto entry = read_entry(std::string_view{text}.substr(at, kCentralBytes), text.substr(at + kCentralBytes, name_size),
-                              std::string_view{text}.substr(at + kCentralBytes + name_size, extra_size));
+      auto entry =
+          read_entry(std::string_view{text}.substr(at, kCentralBytes), text.substr(at + kCentralBytes, name_size),
+                     std::string_view{text}.substr(at + kCentralBytes + name_size, extra_size));
       if (!entry) return std::move(entry).error();
-      if (!names.insert(entry->record.name).second) return fault("the record is given twice in the directory", entry->record.name);
+      if (!names.insert(entry->record.name).second)
+        return fault("the record is given twice in the directory", entry->record.name);
       entries.push_back(std::move(*entry));
       at += kCentralBytes + name_size + extra_size + comment_size;
     }
@@ -167,12 +178,14 @@ class ZipReader {
   Result<Entry> read_entry(std::string_view fixed, std::string name, std::string_view extra) const {
     const auto flags = little_endian_at<std::uint16_t>(fixed, 8), method = little_endian_at<std::uint16_t>(fixed, 10);
     const auto where = subject_.empty() ? name : subject_ + ": " + name;
-    if (flags & 1) return not_supported(file_, where, "the record is encrypted", "Store the checkpoint without encryption");
+    if (flags & 1)
+      return not_supported(file_, where, "the record is encrypted", "Store the checkpoint without encryption");
     if (method != 0)
       return not_supported(file_, where, fmt::format("the record is compressed (zip method {})", method),
                            "Load the file with PyTorch and save it again, or repack it with 'zip -0'");
-    std::uint64_t sizes[3] = {little_endian_at<std::uint32_t>(fixed, 24), little_endian_at<std::uint32_t>(fixed, 20),
-                              little_endian_at<std::uint32_t>(fixed, 42)};  // size, stored size, place of the local header
+    std::uint64_t sizes[3] = {
+        little_endian_at<std::uint32_t>(fixed, 24), little_endian_at<std::uint32_t>(fixed, 20),
+        little_endian_at<std::uint32_t>(fixed, 42)};  // size, stored size, place of the local header
     if (!widen(extra, sizes)) return fault("the zip64 block of the record is missing or too short", name);
     if (sizes[0] != sizes[1])
       return fault(fmt::format("claims {} bytes, but stores {} without compression", sizes[0], sizes[1]), name);
@@ -205,15 +218,19 @@ class ZipReader {
       return fault(fmt::format("its header would lie at byte {}, outside of the archive", entry.local), record.name);
     const auto header = bytes_.view(entry.local, header_bytes);
     if (!header) return header.error();
-    if (little_endian_at<std::uint32_t>(*header, 0) != kLocalSignature || little_endian_at<std::uint16_t>(*header, 8) != 0 ||
-        little_endian_at<std::uint16_t>(*header, 26) != record.name.size() || header->substr(kLocalBytes) != record.name)
+    if (little_endian_at<std::uint32_t>(*header, 0) != kLocalSignature ||
+        little_endian_at<std::uint16_t>(*header, 8) != 0 ||
+        little_endian_at<std::uint16_t>(*header, 26) != record.name.size() ||
+        header->substr(kLocalBytes) != record.name)
       return fault(fmt::format("its header at byte {} does not agree with the directory", entry.local), record.name);
     const std::uint64_t local_size = little_endian_at<std::uint32_t>(*header, 22);
     if (local_size != 0 && local_size != kIn64 && local_size != record.size)
-      return fault(fmt::format("its header claims {} bytes, but the directory {}", local_size, record.size), record.name);
+      return fault(fmt::format("its header claims {} bytes, but the directory {}", local_size, record.size),
+                   record.name);
     record.offset = entry.local + header_bytes + little_endian_at<std::uint16_t>(*header, 28);
     if (record.offset > directory_offset || record.size > directory_offset - record.offset)
-      return fault(fmt::format("claims {} bytes at byte {}, more than the archive holds", record.size, record.offset), record.name);
+      return fault(fmt::format("claims {} bytes at byte {}, more than the archive holds", record.size, record.offset),
+                   record.name);
     return done();
   }
 
@@ -238,8 +255,9 @@ class ZipReader {
 Result<std::vector<ZipRecord>> read_zip_directory(const InputFile& file, std::uint64_t offset, std::uint64_t length,
                                                   const std::string& subject) {
   if (offset > file.size() || length > file.size() - offset)
-    return damaged(file.name(), subject,
-                   fmt::format("is truncated: {} bytes at byte {} are wanted, but it has {} bytes", length, offset, file.size()));
+    return damaged(
+        file.name(), subject,
+        fmt::format("is truncated: {} bytes at byte {} are wanted, but it has {} bytes", length, offset, file.size()));
   return ZipReader{file, offset, length, subject}.read();
 }
 
