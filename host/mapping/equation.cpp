@@ -1,0 +1,55 @@
+#include "mapping/equation.hpp"
+
+#include <set>
+
+#include <fmt/format.h>
+
+#include "mapping/coverage.hpp"
+
+namespace weighbridge {
+namespace {
+
+Status fault_of(const std::optional<CoverageFault>& fault, const std::string& name, const Shape& shape,
+                const char* verb) {
+  if (!fault) return done();
+  const auto at = coordinates(fault->element, shape);
+  std::string problem;
+  switch (fault->kind) {
+    case CoverageFault::Kind::missing: problem = fmt::format("element {} of {} is {} by no equation", at, to_string(shape), verb); break;
+    case CoverageFault::Kind::twice: problem = fmt::format("element {} of {} is {} twice", at, to_string(shape), verb); break;
+    case CoverageFault::Kind::outside: problem = fmt::format("elements beyond {} are {}", to_string(shape), verb); break;
+  }
+  return Error{Error::Kind::mismatch, "", name, problem, "The equations of the plugin are wrong: report it to its author"};
+}
+
+}  // namespace
+
+std::string Equation::live_name() const { return stack.empty() ? name : fmt::format("{}{}.{}", stack, layer, name); }
+
+Status prove(const EquationSet& set) {
+  const auto& leaves = set.algebra.leaves();
+  std::vector<std::vector<StridedMap>> uses(leaves.size());
+  std::set<std::string> names;
+  for (const auto& equation : set.equations) {
+    const auto& expression = equation.expression;
+    if (!names.insert(equation.live_name()).second)
+      return Error{Error::Kind::mismatch, "", equation.live_name(), "two equations for one parameter",
+                   "The equations of the plugin are wrong: report it to its author"};
+    std::vector<StridedMap> targets;
+    for (const auto& piece : expression.pieces) {
+      targets.push_back(piece.map);
+      uses[piece.leaf].push_back(piece.map.inverse());
+    }
+    const auto count = element_count(expression.shape).value_or(0);
+    const auto fault = expression.padded ? at_most_once(count, targets) : exact_cover(count, targets);
+    if (auto status = fault_of(fault, equation.live_name(), expression.shape, "written"); !status) return status;
+  }
+  for (std::size_t leaf = 0; leaf < leaves.size(); ++leaf) {
+    const auto count = element_count(leaves[leaf].shape).value_or(0);
+    if (auto status = fault_of(exact_cover(count, uses[leaf]), leaves[leaf].name, leaves[leaf].shape, "used"); !status)
+      return status;
+  }
+  return done();
+}
+
+}  // namespace weighbridge

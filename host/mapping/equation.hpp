@@ -1,0 +1,45 @@
+#pragma once
+// A model as a set of equations, and the proof that they use every tensor.
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "mapping/expression.hpp"
+
+namespace weighbridge {
+
+// How tensor parallelism cuts a parameter; the numbers are those of weighbridge/abi.h.
+enum class Split : std::uint8_t { none = 1, axis_0, axis_1, axis_2 };
+
+// Megatron parameter = expression.
+struct Equation {
+  std::string stack;  // "decoder.layers."; empty outside any
+  std::int64_t layer{}, layers{};
+  std::string name;   // within the layer
+  Expression expression;
+  Split split{};
+  std::uint8_t extra_state{};  // WB_EXTRA_*
+  bool vocabulary{};           // rows beyond the expression's are padding
+  bool keep_dtype{};
+
+  std::string live_name() const;  // "decoder.layers.3.self_attention.linear_qkv.weight"
+};
+
+// What is said of a Hugging Face tensor that no equation uses.
+struct Declaration {
+  enum class Kind : std::uint8_t { tied = 1, dropped, synthesised } kind{};
+  std::string name, other, reason;
+};
+
+struct EquationSet {
+  Algebra algebra;
+  std::vector<Equation> equations;
+  std::vector<Declaration> declarations;
+};
+
+// That every element of every parameter is given once (or is padding) and every element of every tensor is used once.
+// The error names the parameter or tensor, and the first element at fault by its coordinates.
+Status prove(const EquationSet& set);
+
+}  // namespace weighbridge

@@ -1,0 +1,61 @@
+#pragma once
+// Expressions over Hugging Face tensors, and what they mean: for every operator of weighbridge/abi.h, the shape of its
+// result and the strided maps that tie its elements to the tensors'.
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "mapping/strided_map.hpp"
+#include "tensor/result.hpp"
+
+namespace weighbridge {
+
+// A Hugging Face tensor as an equation names it.
+struct Leaf {
+  std::string name;
+  Shape shape;
+};
+
+// Elements of a result that come from one leaf: map.source indexes the leaf, map.target the result.
+struct Piece {
+  std::uint32_t leaf{};
+  StridedMap map;
+  double addend{};              // added on the way to Megatron, taken away on the way back
+  std::optional<DType> dtype{};  // cast to on the way to Megatron
+};
+
+struct Expression {
+  Shape shape;
+  std::vector<Piece> pieces;
+  bool padded{};  // some elements come from no leaf and are zero
+};
+
+// Makes expressions and remembers the leaves that they name. Every function checks its operands; errors are of kind
+// mismatch and say what the operator needs.
+class Algebra {
+ public:
+  Result<Expression> tensor(std::string_view name, Shape shape);  // one shape for one name
+  Result<Expression> concat(std::int64_t axis, const std::vector<const Expression*>& operands) const;
+  Result<Expression> interleave(std::int64_t axis, std::int64_t groups,
+                                const std::vector<const Expression*>& operands) const;
+  Result<Expression> slice(const Expression& operand, std::int64_t axis, std::int64_t begin, std::int64_t end) const;
+  Result<Expression> stack(std::int64_t axis, const std::vector<const Expression*>& operands) const;
+  Result<Expression> transpose(const Expression& operand, const Shape& permutation) const;
+  Result<Expression> reshape(Expression operand, Shape shape) const;
+  Result<Expression> pad(const Expression& operand, std::int64_t axis, std::int64_t extent) const;
+  Result<Expression> cast(Expression operand, DType dtype) const;
+  Result<Expression> add(Expression operand, double constant) const;
+
+  const std::vector<Leaf>& leaves() const { return leaves_; }
+  std::optional<std::uint32_t> find(std::string_view name) const;
+
+ private:
+  std::vector<Leaf> leaves_;
+  std::map<std::string, std::uint32_t, std::less<>> by_name_;
+};
+
+}  // namespace weighbridge
