@@ -25,18 +25,27 @@ class MetadataWriter {
     to_.mark();
     to_.text("state_dict_metadata");
     to_.empty_dict();
-    for (const auto& [key, tensor] : metadata_.tensors) entry([&] { describe(key, tensor); });
-    for (const auto& [key, item] : metadata_.objects)
-      entry([&] {
-        to_.text(key, true);
-        instance(kMetadata, "BytesStorageMetadata");
-      });
+    for (const auto& [key, tensor] : metadata_.tensors) {
+      begin_entry();
+      describe(key, tensor);
+    }
+    for (const auto& [key, item] : metadata_.objects) {
+      begin_entry();
+      to_.text(key, true);
+      instance(kMetadata, "BytesStorageMetadata");
+    }
     end_entries();
     to_.text("storage_data");
     to_.empty_dict();
     for (const auto& [key, tensor] : metadata_.tensors)
-      for (const auto& chunk : tensor.chunks) entry([&] { locate(key, &chunk.box.offsets, chunk.item); });
-    for (const auto& [key, item] : metadata_.objects) entry([&] { locate(key, nullptr, item); });
+      for (const auto& chunk : tensor.chunks) {
+        begin_entry();
+        locate(key, &chunk.box.offsets, chunk.item);
+      }
+    for (const auto& [key, item] : metadata_.objects) {
+      begin_entry();
+      locate(key, nullptr, item);
+    }
     end_entries();
     to_.set_items();
     to_.build();
@@ -44,14 +53,10 @@ class MetadataWriter {
   }
 
  private:
-  // One key and value of the dict that is being written, in batches.
-  template <class Write>
-  void entry(Write write) {
-    if (entries_ == 0) to_.mark();
-    write();
-    if (++entries_ < kPickleBatch) return;
-    to_.set_items();
-    entries_ = 0;
+  // Before each key and value of a big dict, which is filled batch by batch.
+  void begin_entry() {
+    if (entries_ == kPickleBatch) end_entries();
+    if (entries_++ == 0) to_.mark();
   }
   void end_entries() {
     if (entries_ > 0) to_.set_items();

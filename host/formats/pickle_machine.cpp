@@ -268,7 +268,8 @@ bool PickleReader::free_of_cycles(PickleValue root) {
   };
   if (!enter(root)) return false;
   while (!path.empty()) {
-    auto& [node, next] = path.back();
+    PickleNode* const node = path.back().node;
+    auto& next = path.back().next;
     const auto* origin = node->origin;
     const auto child = [&](std::size_t i) {
       if (i < node->size) return node->children[i];

@@ -1,5 +1,6 @@
 #pragma once
-// The stack machine of a pickle, with data in place of everything that Python would import or call. Private to this room.
+// The stack machine of a pickle, with data in place of everything that Python would import or call. Private to this
+// room.
 
 #include <optional>
 #include <string>

@@ -66,10 +66,11 @@ class PickleValue {
   std::optional<std::string_view> bytes() const;
   std::string_view big_integer() const;  // little-endian two's complement, more than 8 bytes
 
-  // Elements of a list, tuple or set; keys and values by turns of a dict; a list or dict subclass's contents of an object.
+  // Elements of a list, tuple or set; keys and values by turns of a dict; of an object, what a list or dict subclass
+  // holds.
   std::span<const PickleValue> items() const;
   std::size_t size() const;  // elements, or pairs of a dict
-  // The value of a text key in a dict, in an object's attributes, or in a dict subclass; the last one if there are several.
+  // The value of a text key in a dict, in a dict subclass, or among an object's attributes; the last of several.
   std::optional<PickleValue> find(std::string_view key) const;
 
   std::string_view module() const;  // of a global: "torch"

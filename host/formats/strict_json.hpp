@@ -9,7 +9,8 @@
 
 namespace weighbridge {
 
-// Parses one JSON text. Unlike boost::json::parse, a key that an object holds twice is an error. `file` is for messages.
+// Parses one JSON text. Unlike for boost::json::parse, a key that an object holds twice is an error. `file` is for
+// messages.
 Result<boost::json::value> parse_strict_json(std::string_view text, std::string_view file);
 
 }  // namespace weighbridge

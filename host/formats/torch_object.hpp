@@ -32,7 +32,7 @@ struct TorchOptions {
   std::uint64_t max_pickle{1ull << 30};  // bytes
 };
 
-// Reads the object in bytes [offset, offset + length) of `file`. No tensor data is read. `subject` names it in messages.
+// Reads the object in bytes [offset, offset + length) of `file`. Reads no tensor data. `subject` names it in messages.
 Result<TorchObject> read_torch_object(const InputFile& file, std::uint64_t offset, std::uint64_t length,
                                       const TorchOptions& options = {}, const std::string& subject = {});
 Result<TorchObject> read_torch_object(const InputFile& file, const TorchOptions& options = {});
