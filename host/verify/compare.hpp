@@ -12,7 +12,7 @@ namespace weighbridge {
 enum class Naming : std::uint8_t {
   exact = 1,
   // Besides equal keys: "decoder.layers.3.X" is row 3 of a stacked "decoder.layers.X", and X is X_w and X_v one after
-  // the other. Such a pair is reported by the finer of its names.
+  // the other. Such a pair is reported by its layer's name, and joined.
   megatron,
 };
 

@@ -1,0 +1,55 @@
+#include "verify/settled_pairs.hpp"
+
+#include <algorithm>
+#include <string>
+#include <tuple>
+#include <utility>
+
+#include "verify/element_value.hpp"
+
+namespace weighbridge {
+
+std::optional<Difference> differing_form(const StoredTensor& expected, const StoredTensor& actual) {
+  Difference difference{};
+  difference.name = expected.name;
+  if (expected.dtype != actual.dtype) {
+    difference.kind = DifferenceKind::dtype;
+    difference.expected = to_string(expected.dtype);
+    difference.actual = to_string(actual.dtype);
+  } else if (expected.shape != actual.shape) {
+    difference.kind = DifferenceKind::shape;
+    difference.expected = to_string(expected.shape);
+    difference.actual = to_string(actual.shape);
+  } else {
+    return {};
+  }
+  return difference;
+}
+
+void count_pair(Comparison& comparison, const StoredTensor& tensor, const DifferingElements& found) {
+  ++comparison.tensors;
+  comparison.bytes += static_cast<std::uint64_t>(byte_count(tensor.shape, tensor.dtype).value_or(0));
+  if (found.differing == 0) {
+    ++comparison.equal;
+    return;
+  }
+  Difference difference{};
+  difference.kind = DifferenceKind::bits;
+  difference.name = tensor.name;
+  difference.expected = element_text(tensor.dtype, found.expected_bits);
+  difference.actual = element_text(tensor.dtype, found.actual_bits);
+  difference.elements = element_count(tensor.shape).value_or(0);
+  difference.differing = found.differing;
+  difference.first = coordinates(found.first, tensor.shape);
+  difference.max_abs_difference = found.max_abs_difference;
+  difference.not_numbers = found.not_numbers;
+  comparison.differences.push_back(std::move(difference));
+}
+
+void sort_by_name(std::vector<Difference>& differences) {
+  std::stable_sort(differences.begin(), differences.end(), [](const Difference& a, const Difference& b) {
+    return std::tie(a.name, a.kind) < std::tie(b.name, b.kind);
+  });
+}
+
+}  // namespace weighbridge

@@ -1,0 +1,19 @@
+#pragma once
+// What is said of a pair of tensors.
+
+#include <optional>
+#include <vector>
+
+#include "tensor/stored_tensor.hpp"
+#include "verify/comparison.hpp"
+#include "verify/streamed_comparison.hpp"
+
+namespace weighbridge {
+
+// The difference if dtype or shape forbid to compare elements.
+std::optional<Difference> differing_form(const StoredTensor& expected, const StoredTensor& actual);
+// Adds a pair whose elements were compared. Name and form are those of `tensor`.
+void count_pair(Comparison& comparison, const StoredTensor& tensor, const DifferingElements& found);
+void sort_by_name(std::vector<Difference>& differences);
+
+}  // namespace weighbridge
