@@ -1,0 +1,185 @@
+// Llama 2, 3, 3.1, 3.2, 3.3 and models of their shape; Mistral 7B and its successors.
+//
+//   x + attention(norm(x)),  x + down(silu(gate(norm(x))) * up(norm(x))),  RMSNorm, rotary embedding, grouped queries.
+
+#include <weighbridge/family.hpp>
+#include <weighbridge/translation.hpp>
+
+namespace {
+
+using namespace weighbridge;
+
+// Llama's layers; `attention_bias` and `mlp_bias` add a bias to every linear layer of the block.
+void decoder_equations(const Config& c, Model& model) {
+  const auto hidden = c.integer("hidden_size"), ffn = c.integer("intermediate_size"), rows = c.integer("vocab_size");
+  const auto heads = c.integer("num_attention_heads"), width = head_width(c);
+  const auto groups = c.integer("num_key_value_heads", c.string("model_type", "") == "mistral" ? 8 : heads);
+  const auto query = heads * width, key = groups * width;
+
+  model["embedding.word_embeddings.weight"] = vocabulary(model.tensor("model.embed_tokens.weight", {rows, hidden}));
+  for (const auto& [decoder, hf, index] : model.layers("decoder.layers.", "model.layers.", c.integer("num_hidden_layers"))) {
+    decoder["self_attention.linear_qkv.layer_norm_weight"] = replicated(hf("input_layernorm.weight", {hidden}));
+    decoder["self_attention.linear_qkv.weight"] = column(interleave(groups,
+        hf("self_attn.q_proj.weight", {query, hidden}),
+        hf("self_attn.k_proj.weight", {key, hidden}),
+        hf("self_attn.v_proj.weight", {key, hidden})));
+    decoder["self_attention.linear_proj.weight"] = row(hf("self_attn.o_proj.weight", {hidden, query}));
+    decoder["mlp.linear_fc1.layer_norm_weight"] = replicated(hf("post_attention_layernorm.weight", {hidden}));
+    decoder["mlp.linear_fc1.weight"] = column(concat(hf("mlp.gate_proj.weight", {ffn, hidden}), hf("mlp.up_proj.weight", {ffn, hidden})));
+    decoder["mlp.linear_fc2.weight"] = row(hf("mlp.down_proj.weight", {hidden, ffn}));
+    if (c.flag("attention_bias")) {
+      decoder["self_attention.linear_qkv.bias"] = column(interleave(groups,
+          hf("self_attn.q_proj.bias", {query}), hf("self_attn.k_proj.bias", {key}), hf("self_attn.v_proj.bias", {key})));
+      decoder["self_attention.linear_proj.bias"] = norm(hf("self_attn.o_proj.bias", {hidden}));
+    }
+    if (c.flag("mlp_bias")) {
+      decoder["mlp.linear_fc1.bias"] = column(concat(hf("mlp.gate_proj.bias", {ffn}), hf("mlp.up_proj.bias", {ffn})));
+      decoder["mlp.linear_fc2.bias"] = norm(hf("mlp.down_proj.bias", {hidden}));
+    }
+    model.dropped(hf.name("self_attn.rotary_emb.inv_freq"), "computed from rope_theta; old checkpoints carry it");
+  }
+  model["decoder.final_layernorm.weight"] = norm(model.tensor("model.norm.weight", {hidden}));
+  if (c.flag("tie_word_embeddings"))
+    model.tied("lm_head.weight", "model.embed_tokens.weight", "tie_word_embeddings");
+  else
+    model["output_layer.weight"] = vocabulary(model.tensor("lm_head.weight", {rows, hidden}));
+}
+
+struct Llama {
+  static constexpr std::string_view id = "llama";
+  static constexpr std::string_view architectures[] = {"LlamaForCausalLM"};
+  static constexpr std::string_view model_types[] = {"llama"};
+
+  static void to_megatron(Config hf, Config megatron, Notes notes) {
+    dense_decoder(megatron);
+    weighbridge::to_megatron(kDecoderFields, hf, megatron);
+    attention_to_megatron(hf, megatron, 0, 2048);
+    dtype_to_megatron(hf, megatron);
+    for (const auto* fused : {"bias_activation_fusion", "masked_softmax_fusion", "persist_layer_norm", "bias_dropout_fusion", "apply_rope_fusion"})
+      megatron.set(fused, true);
+
+    // One switch of Megatron's gives every linear layer of a block its bias.
+    const bool attention_bias = hf.flag("attention_bias"), mlp_bias = hf.flag("mlp_bias");
+    if (attention_bias != mlp_bias)
+      throw Failure("attention_bias and mlp_bias differ; Megatron's add_bias_linear gives both or neither a bias");
+    megatron.set("add_bias_linear", mlp_bias);
+    megatron.set("add_qkv_bias", attention_bias);
+    rope_to_megatron(hf, megatron, notes);
+  }
+
+  static void rope_to_megatron(const Config& hf, const Config& megatron, const Notes& notes) {
+    const auto rope = rope_of(hf, 10000.0);
+    megatron.set("rotary_base", rope.theta);
+    megatron.set("rope_scaling", rope.type == "llama3");
+    megatron.set("rope_scaling_factor", 1.0);
+    if (rope.type == "llama3") {
+      megatron.set("rope_scaling_factor", hf.number(rope.at + ".factor", 8.0));
+      const bool builtin = hf.number(rope.at + ".low_freq_factor", 1.0) == 1.0 && hf.number(rope.at + ".high_freq_factor", 4.0) == 4.0 &&
+                           hf.number(rope.at + ".original_max_position_embeddings", 8192) == 8192;
+      if (!builtin)
+        notes(rope.at + " holds frequency factors other than 1, 4 and 8192, which are built into Megatron-Core: a run there computes other "
+              "positions; exporting with this checkpoint as --hf-model keeps them");
+    } else if (rope.type == "linear") {
+      megatron.set("seq_len_interpolation_factor", hf.number(rope.at + ".factor"));
+    } else if (rope.type == "yarn") {
+      yarn(hf, rope.at, megatron);
+    } else if (rope.type != "default") {
+      throw Failure(rope.at + " is of type " + rope.type + "; Megatron-Core computes default, linear, llama3 and yarn");
+    }
+  }
+
+  static void yarn(const Config& hf, const std::string& at, const Config& megatron) {
+    megatron.set("position_embedding_type", "yarn");
+    megatron.set("yarn_rotary_scaling_factor", hf.number(at + ".factor"));
+    megatron.set("yarn_original_max_position_embeddings", hf.integer(at + ".original_max_position_embeddings"));
+    megatron.set("yarn_beta_fast", hf.number(at + ".beta_fast", 32.0));
+    megatron.set("yarn_beta_slow", hf.number(at + ".beta_slow", 1.0));
+  }
+
+  static void rope_to_hugging_face(const Config& megatron, const Config& hf) {
+    hf.set("rope_theta", megatron.number("rotary_base", 10000.0));
+    if (megatron.flag("rope_scaling")) {
+      hf.set("rope_scaling.rope_type", "llama3");
+      hf.set("rope_scaling.factor", megatron.number("rope_scaling_factor", 8.0));
+      hf.set("rope_scaling.low_freq_factor", 1.0);
+      hf.set("rope_scaling.high_freq_factor", 4.0);
+      hf.set("rope_scaling.original_max_position_embeddings", 8192);
+    } else if (megatron.has("seq_len_interpolation_factor")) {
+      hf.set("rope_scaling.rope_type", "linear");
+      hf.set("rope_scaling.factor", megatron.number("seq_len_interpolation_factor"));
+    } else if (megatron.string("position_embedding_type", "") == "yarn") {
+      hf.set("rope_scaling.rope_type", "yarn");
+      hf.set("rope_scaling.factor", megatron.number("yarn_rotary_scaling_factor"));
+      hf.set("rope_scaling.original_max_position_embeddings", megatron.integer("yarn_original_max_position_embeddings"));
+      hf.set("rope_scaling.beta_fast", megatron.number("yarn_beta_fast", 32.0));
+      hf.set("rope_scaling.beta_slow", megatron.number("yarn_beta_slow", 1.0));
+    } else {
+      hf.set_null("rope_scaling");
+    }
+  }
+
+  static void to_hugging_face(Config megatron, Config hf, Notes) {
+    weighbridge::to_hugging_face(kDecoderFields, megatron, hf);
+    attention_to_hugging_face(megatron, hf);
+    dtype_to_hugging_face(megatron, hf);
+    rope_to_hugging_face(megatron, hf);
+    const bool bias = megatron.flag("add_bias_linear");
+    if (megatron.flag("add_qkv_bias") && !bias) throw Failure("add_qkv_bias without add_bias_linear: Llama has both or neither");
+    hf.set("attention_bias", bias);
+    hf.set("mlp_bias", bias);
+  }
+
+  static bool recognises(const Config& megatron) {
+    return megatron.string("normalization", "") == "RMSNorm" && megatron.flag("gated_linear_unit") && !megatron.flag("qk_layernorm") &&
+           megatron.string("activation_func", "silu") == "silu" && !megatron.has("num_moe_experts") && !megatron.has("window_size") &&
+           !megatron.flag("multi_latent_attention") && (megatron.flag("add_bias_linear") || !megatron.flag("add_qkv_bias")) &&
+           megatron.string("_target_", "").find("mistral") == std::string::npos;
+  }
+
+  static void equations(const Config& c, Model& model) { decoder_equations(c, model); }
+};
+
+// Llama's equations without biases, and a sliding window: a query sees itself and sliding_window - 1 keys before it.
+struct Mistral {
+  static constexpr std::string_view id = "mistral";
+  static constexpr std::string_view architectures[] = {"MistralForCausalLM"};
+  static constexpr std::string_view model_types[] = {"mistral"};
+  static constexpr std::string_view provider = "megatron.bridge.models.mistral.mistral_provider.MistralModelProvider";
+
+  static void to_megatron(Config hf, Config megatron, Notes) {
+    megatron.set("_target_", provider);
+    dense_decoder(megatron);
+    weighbridge::to_megatron(kDecoderFields, hf, megatron);
+    attention_to_megatron(hf, megatron, 8, 131072);
+    dtype_to_megatron(hf, megatron);
+    const auto rope = rope_of(hf, 10000.0);
+    megatron.set("rotary_base", rope.theta);
+    if (rope.type == "yarn") Llama::yarn(hf, rope.at, megatron);
+    else if (rope.type != "default") throw Failure(rope.at + " is of type " + rope.type + "; Mistral has default and yarn");
+    if (const auto window = hf.find_integer("sliding_window")) {
+      megatron.set_list("window_size");
+      megatron.set("window_size.0", *window - 1);
+      megatron.set("window_size.1", 0);
+      megatron.set("cp_comm_type", "a2a");
+    }
+  }
+
+  static void to_hugging_face(Config megatron, Config hf, Notes) {
+    weighbridge::to_hugging_face(kDecoderFields, megatron, hf);
+    attention_to_hugging_face(megatron, hf);
+    dtype_to_hugging_face(megatron, hf);
+    Llama::rope_to_hugging_face(megatron, hf);
+    if (megatron.has("window_size.0")) hf.set("sliding_window", megatron.integer("window_size.0") + 1);
+    else hf.set_null("sliding_window");
+  }
+
+  static bool recognises(const Config& megatron) {
+    return megatron.string("_target_", "").find("MistralModelProvider") != std::string::npos;
+  }
+
+  static void equations(const Config& c, Model& model) { decoder_equations(c, model); }
+};
+
+}  // namespace
+
+const wb_plugin* wb_plugin_v1() { return weighbridge::plugin<Llama, Mistral>("llama", "1.0.0"); }

@@ -1,0 +1,141 @@
+#pragma once
+// Configuration in both directions from one table, and the few fields that are more than a name.
+
+#include <weighbridge/config.hpp>
+
+#include <cmath>
+#include <initializer_list>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace weighbridge {
+inline namespace sdk_v1 {
+
+// A field that only changes its name. Where a config.json leaves it out, the config class's default counts; a field
+// without default (`required`) must be there, one that is `optional` stays out on the other side too.
+struct Field {
+  enum class Kind : std::uint8_t { integer = 1, number, flag } kind{};
+  enum class Absent : std::uint8_t { required = 1, otherwise, left_out } absent{};
+  std::string_view hugging_face, megatron;
+  double otherwise{};  // the default, as a number
+};
+
+constexpr Field integer_field(std::string_view hf, std::string_view megatron) { return {Field::Kind::integer, Field::Absent::required, hf, megatron, 0}; }
+constexpr Field integer_field(std::string_view hf, std::string_view megatron, double otherwise) { return {Field::Kind::integer, Field::Absent::otherwise, hf, megatron, otherwise}; }
+constexpr Field number_field(std::string_view hf, std::string_view megatron, double otherwise) { return {Field::Kind::number, Field::Absent::otherwise, hf, megatron, otherwise}; }
+constexpr Field flag_field(std::string_view hf, std::string_view megatron, bool otherwise) { return {Field::Kind::flag, Field::Absent::otherwise, hf, megatron, otherwise ? 1.0 : 0.0}; }
+
+namespace detail {
+
+inline void translate(const Field& field, const Config& from, std::string_view source, const Config& to, std::string_view target) {
+  if (!from.has(source)) {
+    if (field.absent == Field::Absent::left_out) return;
+    if (field.absent == Field::Absent::required) throw Failure(std::string{source} + " is missing from the configuration");
+  }
+  switch (field.kind) {
+    case Field::Kind::integer: to.set(target, from.integer(source, static_cast<std::int64_t>(field.otherwise))); break;
+    case Field::Kind::number: to.set(target, from.number(source, field.otherwise)); break;
+    case Field::Kind::flag: to.set(target, from.flag(source, field.otherwise != 0)); break;
+  }
+}
+
+}  // namespace detail
+
+inline void to_megatron(std::span<const Field> table, const Config& hf, const Config& megatron) {
+  for (const auto& field : table) detail::translate(field, hf, field.hugging_face, megatron, field.megatron);
+}
+inline void to_hugging_face(std::span<const Field> table, const Config& megatron, const Config& hf) {
+  for (const auto& field : table) detail::translate(field, megatron, field.megatron, hf, field.hugging_face);
+}
+
+// The fields that every dense decoder has. Defaults are those of the config classes, where families agree about them.
+inline constexpr Field kDecoderFields[] = {
+    integer_field("num_hidden_layers", "num_layers"),
+    integer_field("hidden_size", "hidden_size"),
+    integer_field("intermediate_size", "ffn_hidden_size"),
+    integer_field("num_attention_heads", "num_attention_heads"),
+    integer_field("vocab_size", "vocab_size"),
+    number_field("initializer_range", "init_method_std", 0.02),
+    number_field("attention_dropout", "attention_dropout", 0.0),
+    number_field("rms_norm_eps", "layernorm_epsilon", 1e-6),
+    flag_field("tie_word_embeddings", "share_embeddings_and_output_weights", false),
+};
+
+// torch_dtype (or `dtype`, as newer files say) <-> params_dtype, bf16, fp16.
+inline void dtype_to_megatron(const Config& hf, const Config& megatron) {
+  auto name = hf.string("torch_dtype", hf.string("dtype", "float32"));
+  if (name.starts_with("torch.")) name.erase(0, 6);
+  if (name != "bfloat16" && name != "float16" && name != "float32")
+    throw Failure("torch_dtype is " + name + "; bfloat16, float16 or float32 are what Megatron trains in");
+  megatron.set("params_dtype", name);
+  megatron.set("bf16", name == "bfloat16");
+  megatron.set("fp16", name == "float16");
+}
+inline void dtype_to_hugging_face(const Config& megatron, const Config& hf) {
+  hf.set("torch_dtype", megatron.string("params_dtype", megatron.flag("bf16") ? "bfloat16" : megatron.flag("fp16") ? "float16" : "float32"));
+}
+
+// head_dim where it is stated, else hidden_size / num_attention_heads.
+inline std::int64_t head_width(const Config& hf) {
+  return hf.integer("head_dim", hf.integer("hidden_size") / hf.integer("num_attention_heads"));
+}
+
+// Megatron's divisor of the padded vocabulary: the largest power of two up to 128 that divides it.
+inline std::int64_t vocabulary_divisor(std::int64_t rows) {
+  std::int64_t divisor = 128;
+  while (divisor > 1 && rows % divisor != 0) divisor /= 2;
+  return divisor;
+}
+
+// The rotary embedding's base and scaling, from `rope_theta` and `rope_scaling`, or `rope_parameters` with both.
+struct Rope {
+  double theta{};
+  std::string type;        // "default" where there is none
+  std::string at;          // the path of the object that holds the scaling; empty if there is none
+};
+inline Rope rope_of(const Config& hf, double default_theta) {
+  Rope rope{hf.number("rope_theta", hf.number("rope_parameters.rope_theta", default_theta)), "default", {}};
+  for (const auto* at : {"rope_scaling", "rope_parameters"}) {
+    const std::string path{at};
+    if (!hf.has(path)) continue;
+    rope.type = hf.string(path + ".rope_type", hf.string(path + ".type", "default"));
+    rope.at = path;
+    break;
+  }
+  return rope;
+}
+
+// What a Megatron-Core GPT model of RMSNorm, SwiGLU and rotary embedding always says.
+inline void dense_decoder(const Config& megatron) {
+  megatron.set("normalization", "RMSNorm");
+  megatron.set("activation_func", "silu");
+  megatron.set("gated_linear_unit", true);
+  megatron.set("position_embedding_type", "rope");
+  megatron.set("rotary_percent", 1.0);
+  megatron.set("hidden_dropout", 0.0);
+  megatron.set("add_bias_linear", false);
+}
+
+// The attention geometry and context length, both ways; `default_groups` is num_key_value_heads where a config.json
+// does not say (0: as many as heads).
+inline void attention_to_megatron(const Config& hf, const Config& megatron, std::int64_t default_groups, std::int64_t default_context) {
+  const auto heads = hf.integer("num_attention_heads");
+  megatron.set("num_query_groups", hf.integer("num_key_value_heads", default_groups ? default_groups : heads));
+  megatron.set("kv_channels", head_width(hf));
+  megatron.set("seq_length", hf.integer("max_position_embeddings", default_context));
+  megatron.set("make_vocab_size_divisible_by", vocabulary_divisor(hf.integer("vocab_size")));
+  if (const auto activation = hf.string("hidden_act", "silu"); activation != "silu")
+    throw Failure("hidden_act is " + activation + "; this family computes with silu");
+}
+inline void attention_to_hugging_face(const Config& megatron, const Config& hf) {
+  const auto heads = megatron.integer("num_attention_heads");
+  hf.set("num_key_value_heads", megatron.integer("num_query_groups", heads));
+  hf.set("head_dim", megatron.integer("kv_channels", megatron.integer("hidden_size") / heads));
+  hf.set("max_position_embeddings", megatron.has("seq_length") ? megatron.integer("seq_length") : megatron.integer("max_position_embeddings"));
+  hf.set("hidden_act", "silu");
+  hf.set("use_cache", true);
+}
+
+}  // namespace sdk_v1
+}  // namespace weighbridge
