@@ -65,7 +65,8 @@ void store(DType dtype, const float* source, std::byte* target, std::size_t coun
 void store(DType dtype, const double* source, std::byte* target, std::size_t count) {
   if (dtype == DType::f16) return narrow<std::uint16_t>(source, target, count, f16_from_f64);
   if (dtype == DType::bf16) return narrow<std::uint16_t>(source, target, count, bf16_from_f64);
-  if (dtype == DType::f32) return narrow<float>(source, target, count, [](double value) { return static_cast<float>(value); });
+  if (dtype == DType::f32)
+    return narrow<float>(source, target, count, [](double value) { return static_cast<float>(value); });
   narrow<double>(source, target, count, [](double value) { return value; });
 }
 

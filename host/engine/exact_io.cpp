@@ -17,15 +17,21 @@ constexpr std::size_t kLargestCall = 0x7ffff000;
 
 std::string remedy_for(int number, const std::filesystem::path& path) {
   switch (number) {
-    case ENOSPC: case EDQUOT: return "Free space on that disk or name a destination on another one";
-    case EACCES: case EPERM: return "Check the permissions of " + path.string() + " and of the folders above it";
+    case ENOSPC:
+    case EDQUOT: return "Free space on that disk or name a destination on another one";
+    case EACCES:
+    case EPERM: return "Check the permissions of " + path.string() + " and of the folders above it";
     case EROFS: return "Name a destination on a file system that can be written";
-    case ENOENT: case ENOTDIR: return "Check the path; a part of it may have been moved or removed";
-    case EEXIST: case ENOTEMPTY: return "Something else is writing there; wait for it or name another destination";
+    case ENOENT:
+    case ENOTDIR: return "Check the path; a part of it may have been moved or removed";
+    case EEXIST:
+    case ENOTEMPTY: return "Something else is writing there; wait for it or name another destination";
     case EFBIG: return "Raise the file size limit (ulimit -f) or write smaller files (--max-shard-size)";
-    case EMFILE: case ENFILE: return "Raise the limit of open files (ulimit -n)";
+    case EMFILE:
+    case ENFILE: return "Raise the limit of open files (ulimit -n)";
     case ENAMETOOLONG: return "Name a destination with a shorter name";
-    case EBUSY: case EXDEV: return "Name a destination that is not itself a mount point";
+    case EBUSY:
+    case EXDEV: return "Name a destination that is not itself a mount point";
     case EIO: return "Check the disk and the kernel's log, then run it again";
     default: return "Check the disk or file system that holds it, then run it again";
   }
@@ -46,7 +52,7 @@ Error outside(const std::filesystem::path& path, std::string_view subject) {
 }  // namespace
 
 Error refused(int number, const std::filesystem::path& path, std::string subject, std::string_view action) {
-  const auto reason = number == ENOSPC ? std::string{"the disk is full"}
+  const auto reason = number == ENOSPC   ? std::string{"the disk is full"}
                       : number == EDQUOT ? std::string{"the disk quota is used up"}
                                          : std::generic_category().message(number);
   return {Error::Kind::io, path.string(), std::move(subject), fmt::format("cannot {}: {}", action, reason),
@@ -87,7 +93,8 @@ Status write_exactly(Files& files, int descriptor, std::uint64_t offset, std::sp
     const auto part = std::min(from.size(), kLargestCall);
     const auto put = uninterrupted([&] { return files.pwrite(descriptor, from.data(), part, position); });
     // A call that moves nothing and reports nothing would be repeated for ever.
-    if (put <= 0) return refused(put < 0 ? errno : EIO, path, std::string{subject}, fmt::format("write it at byte {}", position));
+    if (put <= 0)
+      return refused(put < 0 ? errno : EIO, path, std::string{subject}, fmt::format("write it at byte {}", position));
     from = from.subspan(static_cast<std::size_t>(put));
     position += put;
   }
@@ -97,7 +104,8 @@ Status write_exactly(Files& files, int descriptor, std::uint64_t offset, std::sp
 Status sync_file(Files& files, const std::filesystem::path& path) {
   const auto opened = open_file(files, path, O_RDONLY);
   if (!opened) return opened.error();
-  if (uninterrupted([&] { return files.fsync(opened->number()); }) < 0) return refused(errno, path, "", "sync it to the disk");
+  if (uninterrupted([&] { return files.fsync(opened->number()); }) < 0)
+    return refused(errno, path, "", "sync it to the disk");
   return done();
 }
 

@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <system_error>
+#include <utility>
 
 #include <fcntl.h>
 #include <sys/file.h>
@@ -29,9 +30,7 @@ int Files::start_writeback(int descriptor, std::int64_t offset, std::int64_t siz
 int Files::flock(int descriptor, int operation) { return ::flock(descriptor, operation); }
 int Files::fstat(int descriptor, struct ::stat& into) { return ::fstat(descriptor, &into); }
 int Files::stat(const std::filesystem::path& path, struct ::stat& into) { return ::stat(path.c_str(), &into); }
-int Files::statvfs(const std::filesystem::path& path, struct ::statvfs& into) {
-  return ::statvfs(path.c_str(), &into);
-}
+int Files::statvfs(const std::filesystem::path& path, struct ::statvfs& into) { return ::statvfs(path.c_str(), &into); }
 int Files::mkdir(const std::filesystem::path& path) { return ::mkdir(path.c_str(), 0777); }
 int Files::rename(const std::filesystem::path& from, const std::filesystem::path& to) {
   return std::rename(from.c_str(), to.c_str());
@@ -66,8 +65,7 @@ Files& real_files() {
   return files;
 }
 
-Descriptor::Descriptor(Descriptor&& other) noexcept
-    : files_{other.files_}, number_{std::exchange(other.number_, -1)} {}
+Descriptor::Descriptor(Descriptor&& other) noexcept : files_{other.files_}, number_{std::exchange(other.number_, -1)} {}
 
 Descriptor& Descriptor::operator=(Descriptor other) noexcept {
   std::swap(files_, other.files_);

@@ -62,7 +62,8 @@ Tiling tiling_of(const Nest& nest, std::int64_t gap, std::int64_t scratch) {
     tiling.packed[k] = gapless ? stride : packed;
     // As many indices as scratch holds; once a level did not fit as a whole, the outer ones go one by one.
     std::int64_t fitting = 1;
-    if (!full) fitting = tiling.packed[k] == 0 ? step.extent : std::min(step.extent, (scratch - packed) / tiling.packed[k] + 1);
+    if (!full)
+      fitting = tiling.packed[k] == 0 ? step.extent : std::min(step.extent, (scratch - packed) / tiling.packed[k] + 1);
     tiling.chunk[k] = fitting;
     full = full || fitting < step.extent;
     packed += tiling.packed[k] * (fitting - 1);
@@ -76,7 +77,8 @@ std::int64_t lowest(const Step& step, std::int64_t begin, std::int64_t size) {
   return step.source * (step.source < 0 ? begin + size - 1 : begin);
 }
 
-Status read_tile(const Nest& nest, const Tiling& tiling, const Odometer& tile, ByteSource& source, std::span<std::byte> scratch) {
+Status read_tile(const Nest& nest, const Tiling& tiling, const Odometer& tile, ByteSource& source,
+                 std::span<std::byte> scratch) {
   auto base = nest.source;
   std::int64_t length = nest.source_width;
   Odometer pieces;
@@ -136,14 +138,15 @@ Status gather_runs(const Nest& nest, std::size_t outer, std::int64_t run, ByteSo
 
 }  // namespace
 
-Status gather(const Nest& nest, const Element& element, ByteSource& source, ReadLimits limits, std::span<std::byte> scratch,
-              std::byte* window, std::int64_t window_begin) {
+Status gather(const Nest& nest, const Element& element, ByteSource& source, ReadLimits limits,
+              std::span<std::byte> scratch, std::byte* window, std::int64_t window_begin) {
   assert(scratch.size() >= static_cast<std::size_t>(nest.source_width));
   if (nest.empty) return done();
   if (element.moves_bits()) {
     auto outer = nest.depth;
     auto run = nest.source_width;
-    if (outer > 0 && nest.levels[outer - 1].source == run && nest.levels[outer - 1].target == run) run *= nest.levels[--outer].extent;
+    if (outer > 0 && nest.levels[outer - 1].source == run && nest.levels[outer - 1].target == run)
+      run *= nest.levels[--outer].extent;
     const bool apart = std::all_of(nest.levels.begin(), nest.levels.begin() + static_cast<std::ptrdiff_t>(outer),
                                    [&](const Step& step) { return std::abs(step.source) - run > limits.gap; });
     if (run >= limits.run || apart) return gather_runs(nest, outer, run, source, window, window_begin);

@@ -28,7 +28,7 @@ struct ReadLimits {
 // apart, are read in place; everything else is read in tiles: parts of the nest, taken in the order of the source,
 // whose source bytes fit `scratch`, from which the elements are picked. A source byte is read once unless levels of the
 // nest revisit it further apart than scratch reaches. Scratch must hold an element. One thread per scratch.
-Status gather(const Nest& nest, const Element& element, ByteSource& source, ReadLimits limits, std::span<std::byte> scratch,
-              std::byte* window, std::int64_t window_begin);
+Status gather(const Nest& nest, const Element& element, ByteSource& source, ReadLimits limits,
+              std::span<std::byte> scratch, std::byte* window, std::int64_t window_begin);
 
 }  // namespace weighbridge

@@ -19,7 +19,7 @@ constexpr std::uint64_t kReserve = 8 * kMebibyte;
 constexpr std::uint64_t kUsualWindow = 4 * kMebibyte;
 constexpr std::uint64_t kUsualScratch = 2 * kMebibyte;
 constexpr std::uint64_t kLeastScratch = 64 << 10;
-constexpr std::uint64_t kLeastShare = 512 << 10;  // window and scratch of one worker
+constexpr std::uint64_t kLeastShare = 512 << 10;     // window and scratch of one worker
 constexpr std::uint64_t kFairShare = 2 * kMebibyte;  // below it, fewer workers rather than smaller ones
 constexpr std::size_t kHugePage = 2 * kMebibyte;
 constexpr unsigned kMostThreads = 8;  // that are started unasked; storage is the limit long before
@@ -44,17 +44,20 @@ std::uint64_t resident_peak() { return status_kibibytes("VmHWM:") << 10; }
 Result<Budget> share_out(const RunOptions& options, std::uint64_t resident) {
   const auto taken = resident + kReserve;
   if (options.max_memory < taken + kLeastShare)
-    return Error{Error::Kind::usage, "", "--max-memory",
-                 fmt::format("{} bytes of memory do not do: the program and its plan take {} and reading and writing at least {}",
-                             options.max_memory, taken, kLeastShare),
-                 fmt::format("Allow at least {} MiB", (taken + kLeastShare + kMebibyte - 1) / kMebibyte)};
+    return Error{
+        Error::Kind::usage, "", "--max-memory",
+        fmt::format(
+            "{} bytes of memory do not do: the program and its plan take {} and reading and writing at least {}",
+            options.max_memory, taken, kLeastShare),
+        fmt::format("Allow at least {} MiB", (taken + kLeastShare + kMebibyte - 1) / kMebibyte)};
   const auto available = options.max_memory - taken;
   const auto machine = std::clamp(std::thread::hardware_concurrency(), 1u, kMostThreads);
   const auto wanted = options.threads > 0 ? options.threads : machine;
   Budget budget;
   budget.threads = static_cast<unsigned>(std::clamp<std::uint64_t>(available / kFairShare, 1, wanted));
   const auto share = available / budget.threads;
-  const auto scratch = options.tuning.scratch > 0 ? options.tuning.scratch : std::clamp(share / 8, kLeastScratch, kUsualScratch);
+  const auto scratch =
+      options.tuning.scratch > 0 ? options.tuning.scratch : std::clamp(share / 8, kLeastScratch, kUsualScratch);
   budget.scratch = static_cast<std::size_t>(std::clamp<std::uint64_t>(scratch, 8, share / 2));
   budget.capacity = static_cast<std::size_t>(share - budget.scratch);
   if (options.tuning.window > 0) budget.capacity = std::clamp<std::size_t>(options.tuning.window, 8, budget.capacity);

@@ -83,14 +83,18 @@ struct Clipper {
     const auto inner = span[level + 1];
     const auto last = step.extent - 1;
     // Indices that reach into the window at all, and among them those that lie in it as a whole.
-    const auto at_least = [&](std::int64_t byte) { return byte <= target ? 0 : (byte - target + step.target - 1) / step.target; };
+    const auto at_least = [&](std::int64_t byte) {
+      return byte <= target ? 0 : (byte - target + step.target - 1) / step.target;
+    };
     const auto first_touching = at_least(begin - inner + 1);
     const auto last_touching = std::min(last, (end - 1 - target) / step.target);
     const auto first_inside = std::min(at_least(begin), last_touching + 1);
     const auto last_inside = end - inner < target ? -1 : std::min(last, (end - inner - target) / step.target);
-    for (auto i = first_touching; i < first_inside; ++i) descend(level + 1, source + i * step.source, target + i * step.target);
+    for (auto i = first_touching; i < first_inside; ++i)
+      descend(level + 1, source + i * step.source, target + i * step.target);
     if (first_inside <= last_inside)
-      emit(level, last_inside - first_inside + 1, source + first_inside * step.source, target + first_inside * step.target);
+      emit(level, last_inside - first_inside + 1, source + first_inside * step.source,
+           target + first_inside * step.target);
     for (auto i = std::max(first_inside, last_inside + 1); i <= last_touching; ++i)
       descend(level + 1, source + i * step.source, target + i * step.target);
   }
@@ -146,7 +150,8 @@ Result<Nest> nest_of(const Copy& copy, DType target_dtype) {
 
   Nest nest{};
   for (const auto& loop : copy.loops) {
-    if (loop.extent < 0 || !reasonable(loop.extent) || !reasonable(loop.source_stride) || !reasonable(loop.target_stride))
+    if (loop.extent < 0 || !reasonable(loop.extent) || !reasonable(loop.source_stride) ||
+        !reasonable(loop.target_stride))
       return faulty(fmt::format("a loop of {} elements with strides {} and {} is outside all bounds", loop.extent,
                                 loop.source_stride, loop.target_stride));
     if (loop.extent == 0) nest.empty = true;
@@ -168,7 +173,8 @@ Result<Nest> nest_of(const Copy& copy, DType target_dtype) {
     source_reach = checked_add(*source_reach, std::abs(*source_far));
     target_reach = checked_add(*target_reach, std::abs(*target_far));
     count = checked_multiply(*count, loop.extent);
-    if (!source_reach || !target_reach || !count || !reasonable(*source_reach) || !reasonable(*target_reach) || !reasonable(*count))
+    if (!source_reach || !target_reach || !count || !reasonable(*source_reach) || !reasonable(*target_reach) ||
+        !reasonable(*count))
       return faulty("the loops of a copy span more than any file");
     if (loop.target_stride < 0) {
       *moved_source += *source_far;
@@ -179,7 +185,8 @@ Result<Nest> nest_of(const Copy& copy, DType target_dtype) {
     nest.levels[nest.depth++] = {loop.extent, loop.source_stride, loop.target_stride};
   }
   simplify(nest);
-  if (!regroup(nest, source_group.count) || *moved_source % source_group.count != 0 || *moved_target % target_group.count != 0)
+  if (!regroup(nest, source_group.count) || *moved_source % source_group.count != 0 ||
+      *moved_target % target_group.count != 0)
     return faulty(fmt::format("a copy of {} elements cuts bytes apart", to_string(target_dtype)));
 
   nest.source_width = source_group.bytes;

@@ -21,7 +21,7 @@ struct Step {
 };
 
 // target[target + sum(i_k * steps[k].target)] = source[source + sum(i_k * steps[k].source)], elements of the given
-// widths. In canonical form: extents above 1, target steps above 0 and descending, no two levels that one could express.
+// widths. In canonical form: extents above 1, target steps above 0 and descending, no two levels where one would do.
 struct Nest {
   static constexpr std::size_t kMaxDepth = 12;
   std::array<Step, kMaxDepth> levels{};

@@ -18,7 +18,8 @@ namespace {
 std::set<std::filesystem::path> folders_of(const Plan& plan) {
   std::set<std::filesystem::path> folders;
   const auto add = [&](const std::filesystem::path& file) {
-    for (auto parent = file.lexically_normal().parent_path(); !parent.empty(); parent = parent.parent_path()) folders.insert(parent);
+    for (auto parent = file.lexically_normal().parent_path(); !parent.empty(); parent = parent.parent_path())
+      folders.insert(parent);
   };
   for (const auto& file : plan.files) add(file.path);
   for (const auto& file : plan.carried) add(file.path);
@@ -56,8 +57,9 @@ Status make_files(Files& files, const Plan& plan, const std::filesystem::path& f
   return done();
 }
 
-Status carry_files(Files& files, const Plan& plan, const std::vector<std::uint64_t>& sizes, const std::filesystem::path& folder,
-                   const Buffer& buffer, const std::stop_token& stop, ProgressMeter& progress) {
+Status carry_files(Files& files, const Plan& plan, const std::vector<std::uint64_t>& sizes,
+                   const std::filesystem::path& folder, const Buffer& buffer, const std::stop_token& stop,
+                   ProgressMeter& progress) {
   for (std::size_t i = 0; i < plan.carried.size(); ++i) {
     const auto& file = plan.carried[i];
     const auto path = folder / file.path;
@@ -67,7 +69,8 @@ Status carry_files(Files& files, const Plan& plan, const std::vector<std::uint64
     if (!target) return target.error();
     for (std::uint64_t begin = 0; begin < sizes[i];) {
       if (stop.stop_requested()) return stopped_error();
-      const auto piece = buffer.bytes().first(static_cast<std::size_t>(std::min<std::uint64_t>(buffer.bytes().size(), sizes[i] - begin)));
+      const auto piece = buffer.bytes().first(
+          static_cast<std::size_t>(std::min<std::uint64_t>(buffer.bytes().size(), sizes[i] - begin)));
       if (auto read = read_exactly(files, source->number(), begin, piece, file.source, ""); !read) return read;
       if (auto written = write_exactly(files, target->number(), begin, piece, path, ""); !written) return written;
       begin += piece.size();
@@ -95,7 +98,8 @@ Status write_literals(Files& files, const Plan& plan, const std::vector<std::uin
     for (const auto& slot : literal.checksums)
       for (unsigned i = 0; i < 4; ++i)
         bytes[slot.position + i] = static_cast<char>(checksums[slot.tensor] >> (8 * i) & 0xff);
-    if (auto written = write_exactly(files, open.number(), literal.offset, bytes_of(bytes), path, ""); !written) return written;
+    if (auto written = write_exactly(files, open.number(), literal.offset, bytes_of(bytes), path, ""); !written)
+      return written;
     progress.add(bytes.size(), plan.files[literal.file].path.native());
   }
   return done();

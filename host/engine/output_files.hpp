@@ -18,8 +18,9 @@ namespace weighbridge {
 Status make_files(Files& files, const Plan& plan, const std::filesystem::path& folder);
 
 // Copies the carried files. `sizes` are what check_plan found; a file that has changed its size since is an error.
-Status carry_files(Files& files, const Plan& plan, const std::vector<std::uint64_t>& sizes, const std::filesystem::path& folder,
-                   const Buffer& buffer, const std::stop_token& stop, ProgressMeter& progress);
+Status carry_files(Files& files, const Plan& plan, const std::vector<std::uint64_t>& sizes,
+                   const std::filesystem::path& folder, const Buffer& buffer, const std::stop_token& stop,
+                   ProgressMeter& progress);
 
 // Writes the literals with the tensors' checksums (indexed as the plan's tensors) in their slots.
 Status write_literals(Files& files, const Plan& plan, const std::vector<std::uint32_t>& checksums,

@@ -62,8 +62,8 @@ Status check_tiling(const Plan& plan) {
       const auto [index, offset, length] = *piece;
       if (offset != filled || length > plan.files[file].size - filled)
         return faulty(plan.files[file].path.string(), "",
-                      fmt::format("bytes {} to {} are planned where byte {} of {} is next", offset, offset + length, filled,
-                                  plan.files[file].size));
+                      fmt::format("bytes {} to {} are planned where byte {} of {} is next", offset, offset + length,
+                                  filled, plan.files[file].size));
       filled += length;
     }
     if (filled != plan.files[file].size)
@@ -79,13 +79,14 @@ Status check_literals(const Plan& plan) {
     for (const auto& slot : literal.checksums)
       if (slot.tensor >= plan.tensors.size() || literal.bytes.size() < 4 || slot.position > literal.bytes.size() - 4)
         return faulty(plan.files[literal.file].path.string(), "",
-                      fmt::format("the checksum of tensor {} has no place at byte {} of a literal of {} bytes", slot.tensor,
-                                  slot.position, literal.bytes.size()));
+                      fmt::format("the checksum of tensor {} has no place at byte {} of a literal of {} bytes",
+                                  slot.tensor, slot.position, literal.bytes.size()));
   return done();
 }
 
 // One tensor's copies; the widest pitch among them.
-Result<std::int64_t> check_tensor(const Plan& plan, const OutputTensor& tensor, const std::vector<std::uint64_t>& sizes) {
+Result<std::int64_t> check_tensor(const Plan& plan, const OutputTensor& tensor,
+                                  const std::vector<std::uint64_t>& sizes) {
   const auto copies = TensorCopies::make(tensor);
   if (!copies) return copies.error();
   std::int64_t pitch = 0;
@@ -96,12 +97,13 @@ Result<std::int64_t> check_tensor(const Plan& plan, const OutputTensor& tensor, 
     const auto& source = plan.sources[copy.source_file];
     if (range.source_begin < 0 || static_cast<std::uint64_t>(range.source_end) > sizes[copy.source_file])
       return Error{Error::Kind::format, source.string(), tensor.name,
-                   fmt::format("bytes {} to {} are to be read and the file has {}", range.source_begin, range.source_end,
-                               sizes[copy.source_file]),
+                   fmt::format("bytes {} to {} are to be read and the file has {}", range.source_begin,
+                               range.source_end, sizes[copy.source_file]),
                    "The file was cut off or changed since it was looked at; copy or download it again"};
     if (range.target_begin < 0 || static_cast<std::uint64_t>(range.target_end) > tensor.bytes)
-      return faulty("", tensor.name, fmt::format("bytes {} to {} are to be written and the tensor has {}", range.target_begin,
-                                                 range.target_end, tensor.bytes));
+      return faulty("", tensor.name,
+                    fmt::format("bytes {} to {} are to be written and the tensor has {}", range.target_begin,
+                                range.target_end, tensor.bytes));
     pitch = std::max(pitch, scattered_pitch(copy.nest));
   }
   const auto written = static_cast<std::uint64_t>(copies->bytes());

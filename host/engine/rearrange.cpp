@@ -12,7 +12,8 @@ namespace {
 constexpr std::int64_t kBlock = 64;
 
 template <std::size_t Width>
-void strip(const std::byte* source, std::int64_t source_step, std::byte* target, std::int64_t target_step, std::int64_t count) {
+void strip(const std::byte* source, std::int64_t source_step, std::byte* target, std::int64_t target_step,
+           std::int64_t count) {
   for (std::int64_t i = 0; i < count; ++i) std::memcpy(target + i * target_step, source + i * source_step, Width);
 }
 
@@ -43,9 +44,11 @@ struct Mover {
     std::array<std::byte, kBlock * 8> gathered, converted;
     for (std::int64_t begin = 0; begin < count; begin += kBlock) {
       const auto part = std::min(kBlock, count - begin);
-      move_strip(nest.source_width, source + begin * step.source, step.source, gathered.data(), nest.source_width, part);
+      move_strip(nest.source_width, source + begin * step.source, step.source, gathered.data(), nest.source_width,
+                 part);
       element.convert(gathered.data(), converted.data(), static_cast<std::size_t>(part));
-      move_strip(nest.target_width, converted.data(), nest.target_width, target + begin * step.target, step.target, part);
+      move_strip(nest.target_width, converted.data(), nest.target_width, target + begin * step.target, step.target,
+                 part);
     }
   }
 
@@ -56,7 +59,8 @@ struct Mover {
         const auto rows = std::min(kBlock, outer.extent - i), columns = std::min(kBlock, inner.extent - j);
         const auto* from = source + i * outer.source + j * inner.source;
         auto* to = target + i * outer.target + j * inner.target;
-        for (std::int64_t row = 0; row < rows; ++row) one(inner, columns, from + row * outer.source, to + row * outer.target);
+        for (std::int64_t row = 0; row < rows; ++row)
+          one(inner, columns, from + row * outer.source, to + row * outer.target);
       }
   }
 };
@@ -76,8 +80,9 @@ void rearrange(const Nest& nest, const Element& element, const std::byte* source
   const auto inner = nest.levels[depth];
   Step along{1, 0, 0};
   if (std::abs(inner.source) != nest.source_width && depth > 0) {
-    const auto found = std::min_element(rest.begin(), rest.begin() + static_cast<std::ptrdiff_t>(depth),
-                                        [](const Step& a, const Step& b) { return std::abs(a.source) < std::abs(b.source); });
+    const auto found =
+        std::min_element(rest.begin(), rest.begin() + static_cast<std::ptrdiff_t>(depth),
+                         [](const Step& a, const Step& b) { return std::abs(a.source) < std::abs(b.source); });
     along = *found;
     std::copy(found + 1, rest.begin() + static_cast<std::ptrdiff_t>(depth), found);
     --depth;

@@ -42,7 +42,8 @@ std::vector<std::uint32_t> tensor_checksums(const Schedule& schedule, const std:
     const auto [first, last] = schedule.of_tensor(tensor);
     for (auto number = first; number < last; ++number) {
       const auto window = schedule.window(number);
-      checksums[tensor] = combined_crc32(checksums[tensor], windows[number], static_cast<std::uint64_t>(window.end - window.begin));
+      checksums[tensor] =
+          combined_crc32(checksums[tensor], windows[number], static_cast<std::uint64_t>(window.end - window.begin));
     }
   }
   return checksums;
@@ -56,8 +57,9 @@ Status run_workers(Job& job, std::vector<Worker>& workers) {
     try {
       for (std::size_t i = 1; i < workers.size(); ++i) threads.emplace_back([&worker = workers[i]] { worker.work(); });
     } catch (const std::system_error& error) {
-      job.failure.set({Error::Kind::io, "", "--threads", fmt::format("the system gives no more threads: {}", error.code().message()),
-                "Use fewer with --threads"});
+      job.failure.set({Error::Kind::io, "", "--threads",
+                       fmt::format("the system gives no more threads: {}", error.code().message()),
+                       "Use fewer with --threads"});
     }
     workers.front().work();
   }
@@ -69,7 +71,8 @@ Status run_workers(Job& job, std::vector<Worker>& workers) {
 std::vector<FileReport> file_reports(const Plan& plan, const std::vector<std::uint64_t>& carried_sizes) {
   std::vector<FileReport> reports;
   for (const auto& file : plan.files) reports.push_back({file.path, file.size, false});
-  for (std::size_t i = 0; i < plan.carried.size(); ++i) reports.push_back({plan.carried[i].path, carried_sizes[i], true});
+  for (std::size_t i = 0; i < plan.carried.size(); ++i)
+    reports.push_back({plan.carried[i].path, carried_sizes[i], true});
   return reports;
 }
 
@@ -104,7 +107,8 @@ Result<RunReport> run(const Plan& plan, const std::filesystem::path& destination
   }
 
   if (auto made = make_files(files, plan, folder); !made) return made.error();
-  auto carried = carry_files(files, plan, checked->carried_sizes, folder, workers.front().buffer(), options.stop, progress);
+  auto carried =
+      carry_files(files, plan, checked->carried_sizes, folder, workers.front().buffer(), options.stop, progress);
   if (!carried) return carried.error();
   if (auto worked = run_workers(job, workers); !worked) return worked.error();
   const auto checksums = tensor_checksums(schedule, wanted, window_checksums);

@@ -30,20 +30,20 @@ using ProgressSink = std::function<void(const Progress&)>;
 // How a run cuts its work, in bytes. Zero means: chosen from the budget. None of it changes a byte of the output;
 // tests set tiny values to reach every seam.
 struct Tuning {
-  std::uint64_t window{};   // output bytes that are assembled and written at once
-  std::uint64_t scratch{};  // source bytes that are held while their elements are rearranged
+  std::uint64_t window{};       // output bytes that are assembled and written at once
+  std::uint64_t scratch{};      // source bytes that are held while their elements are rearranged
   std::uint64_t run{64 << 10};  // source runs of at least this length are read straight into the window
   std::uint64_t gap{8 << 10};   // source gaps of at most this length are read over rather than skipped
 };
 
 struct RunOptions {
-  unsigned threads{};                         // 0: as many as the machine has, at most 8
-  std::uint64_t max_memory{256 << 20};        // bytes that the process may keep resident, its program and plan included
-  bool overwrite{};                           // replace a destination that exists
-  ProgressSink progress;                      // may be empty
-  std::stop_token stop;                       // asked before every read and write
+  unsigned threads{};                   // 0: as many as the machine has, at most 8
+  std::uint64_t max_memory{256 << 20};  // bytes that the process may keep resident, its program and plan included
+  bool overwrite{};                     // replace a destination that exists
+  ProgressSink progress;                // may be empty
+  std::stop_token stop;                 // asked before every read and write
   Tuning tuning;
-  Files* files{};                             // the file system; null: the real one
+  Files* files{};  // the file system; null: the real one
 };
 
 struct FileReport {
@@ -56,10 +56,10 @@ struct RunReport {
   std::uint64_t bytes_read{};
   std::uint64_t bytes_written{};
   double seconds{};
-  std::uint64_t peak_resident{};   // bytes, the whole process from its start to now
-  unsigned threads{};              // that worked
-  std::uint64_t buffer_bytes{};    // of all workers together
-  std::vector<FileReport> files;   // in the plan's order: made, then carried
+  std::uint64_t peak_resident{};      // bytes, the whole process from its start to now
+  unsigned threads{};                 // that worked
+  std::uint64_t buffer_bytes{};       // of all workers together
+  std::vector<FileReport> files;      // in the plan's order: made, then carried
   std::vector<std::string> warnings;  // the output is complete; something beside it needs a look
 };
 

@@ -12,7 +12,9 @@ namespace {
 constexpr std::int64_t kPage = 4096;
 
 // The largest multiple of `unit` up to `limit`, but at least one unit.
-std::int64_t rounded_down(std::int64_t limit, std::int64_t unit) { return std::max(limit / unit, std::int64_t{1}) * unit; }
+std::int64_t rounded_down(std::int64_t limit, std::int64_t unit) {
+  return std::max(limit / unit, std::int64_t{1}) * unit;
+}
 
 }  // namespace
 
@@ -26,7 +28,8 @@ void Schedule::add(const OutputTensor& tensor, std::int64_t pitch, const Budget&
     size = rounded_down(std::max(size, pitch), pitch);
   }
   const auto whole = std::lcm(kPage, std::int64_t{width});
-  size = pitch > 0 && pitch <= capacity && pitch % width == 0 ? size : rounded_down(size, size >= whole ? whole : width);
+  size =
+      pitch > 0 && pitch <= capacity && pitch % width == 0 ? size : rounded_down(size, size >= whole ? whole : width);
   Cut cut{windows(), 0, size, static_cast<std::int64_t>(tensor.bytes)};
   cut.count = static_cast<std::uint64_t>((cut.bytes + size - 1) / size);
   cuts_.push_back(cut);

@@ -11,8 +11,8 @@
 namespace weighbridge {
 
 struct Window {
-  std::size_t tensor{};   // index into Plan::tensors
-  std::int64_t begin{};   // bytes of the tensor
+  std::size_t tensor{};  // index into Plan::tensors
+  std::int64_t begin{};  // bytes of the tensor
   std::int64_t end{};
 };
 
@@ -30,8 +30,8 @@ class Schedule {
   struct Cut {
     std::uint64_t first{};  // number of the tensor's first window
     std::uint64_t count{};
-    std::int64_t size{};    // of all but the last
-    std::int64_t bytes{};   // of the tensor
+    std::int64_t size{};   // of all but the last
+    std::int64_t bytes{};  // of the tensor
   };
   std::vector<Cut> cuts_;  // one per tensor
 };

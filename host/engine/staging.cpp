@@ -32,10 +32,14 @@ std::filesystem::path beside(const std::filesystem::path& destination, std::stri
 }  // namespace
 
 Staging::Staging(Files& files, const std::filesystem::path& destination)
-    : files_{files}, destination_{destination}, partial_{beside(destination, "partial")},
-      replaced_{beside(destination, "replaced")}, lock_path_{beside(destination, "lock")} {}
+    : files_{files},
+      destination_{destination},
+      partial_{beside(destination, "partial")},
+      replaced_{beside(destination, "replaced")},
+      lock_path_{beside(destination, "lock")} {}
 
-Result<std::unique_ptr<Staging>> Staging::begin(Files& files, const std::filesystem::path& destination, bool overwrite) {
+Result<std::unique_ptr<Staging>> Staging::begin(Files& files, const std::filesystem::path& destination,
+                                                bool overwrite) {
   std::unique_ptr<Staging> staging{new Staging{files, destination}};  // the constructor is private
   if (auto made = staging->make_parents(); !made) return made.error();
   if (auto locked = staging->lock(); !locked) return locked.error();
@@ -82,13 +86,13 @@ Status Staging::lock() {
     int locked = files_.flock(opened->number(), LOCK_EX | LOCK_NB);
     while (locked < 0 && errno == EINTR) locked = files_.flock(opened->number(), LOCK_EX | LOCK_NB);
     if (locked < 0) {
-      if (errno == EWOULDBLOCK)
-        return busy;
+      if (errno == EWOULDBLOCK) return busy;
       // Some network file systems have no locks; keeping two runs apart is then up to the user.
       if (errno != ENOTSUP && errno != ENOSYS && errno != ENOLCK) return refused(errno, lock_path_, "", "lock it");
     }
     // A run that ended since may have removed this very file; the lock counts only for the file of that name.
-    struct ::stat mine {}, named {};
+    struct ::stat mine {
+    }, named{};
     if (files_.fstat(opened->number(), mine) < 0) return refused(errno, lock_path_, "", "look at it");
     if (files_.stat(lock_path_, named) < 0) {
       if (errno == ENOENT) continue;

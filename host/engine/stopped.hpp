@@ -6,7 +6,8 @@
 namespace weighbridge {
 
 inline Error stopped_error() {
-  return {Error::Kind::cancelled, "", "", "stopped before the output was complete; nothing of it was kept", "Run it again"};
+  return {Error::Kind::cancelled, "", "", "stopped before the output was complete; nothing of it was kept",
+          "Run it again"};
 }
 
 }  // namespace weighbridge

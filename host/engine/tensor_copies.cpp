@@ -21,7 +21,8 @@ Result<TensorCopies> TensorCopies::make(const OutputTensor& tensor) {
     }
     if (nest->empty) continue;
     if (nest->target % nest->target_width != 0)
-      return Error{Error::Kind::mismatch, "", tensor.name, fmt::format("a copy starts inside an element, at byte {}", nest->target),
+      return Error{Error::Kind::mismatch, "", tensor.name,
+                   fmt::format("a copy starts inside an element, at byte {}", nest->target),
                    "The plan is faulty; please report this with the command that you ran"};
     made.copies_.push_back({*nest, *element, copy.source_file});
   }

@@ -31,8 +31,8 @@ class TensorCopies {
 
  private:
   std::vector<PreparedCopy> copies_;
-  std::vector<std::int64_t> begins_;      // lowest target byte of each
-  std::vector<std::int64_t> reached_;     // highest end of any copy up to each
+  std::vector<std::int64_t> begins_;   // lowest target byte of each
+  std::vector<std::int64_t> reached_;  // highest end of any copy up to each
   std::int64_t bytes_{};
 };
 

@@ -49,7 +49,8 @@ std::optional<Error> FirstFailure::get() const {
 }
 
 Result<int> Worker::OpenFiles::get(const std::filesystem::path& path, int flags) {
-  const auto found = std::find_if(entries_.begin(), entries_.end(), [&](const Entry& entry) { return entry.path == path; });
+  const auto found =
+      std::find_if(entries_.begin(), entries_.end(), [&](const Entry& entry) { return entry.path == path; });
   if (found != entries_.end()) {
     entries_.splice(entries_.begin(), entries_, found);
     return found->descriptor.number();
@@ -97,7 +98,8 @@ Status Worker::fill(const Window& window) {
   }
   auto* const target = buffer_.bytes().data();
   const auto scratch = buffer_.bytes().subspan(capacity_);
-  const ReadLimits limits{static_cast<std::int64_t>(job_->options.tuning.run), static_cast<std::int64_t>(job_->options.tuning.gap)};
+  const ReadLimits limits{static_cast<std::int64_t>(job_->options.tuning.run),
+                          static_cast<std::int64_t>(job_->options.tuning.gap)};
   if (tensor.padded) std::memset(target, 0, static_cast<std::size_t>(window.end - window.begin));
 
   const auto [first, last] = copies_->reaching(window.begin, window.end);
@@ -124,7 +126,8 @@ Status Worker::write(const Window& window) {
   if (!descriptor) return descriptor.error();
   const auto size = window.end - window.begin;
   const auto offset = tensor.offset + static_cast<std::uint64_t>(window.begin);
-  auto written = write_exactly(job_->files, *descriptor, offset, buffer_.bytes().first(static_cast<std::size_t>(size)), path, tensor.name);
+  auto written = write_exactly(job_->files, *descriptor, offset, buffer_.bytes().first(static_cast<std::size_t>(size)),
+                               path, tensor.name);
   if (written && size >= kWriteback) job_->files.start_writeback(*descriptor, static_cast<std::int64_t>(offset), size);
   return written;
 }

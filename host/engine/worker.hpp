@@ -40,9 +40,9 @@ struct Job {
   const RunOptions& options;
   Files& files;
   ProgressMeter& progress;
-  const std::vector<bool>& checksummed;     // per tensor: whether its checksum is wanted
-  std::vector<std::uint32_t>& checksums;    // per window; each is written by the worker that fills the window
-  std::atomic<std::uint64_t> next{};        // number of the window to be taken next
+  const std::vector<bool>& checksummed;   // per tensor: whether its checksum is wanted
+  std::vector<std::uint32_t>& checksums;  // per window; each is written by the worker that fills the window
+  std::atomic<std::uint64_t> next{};      // number of the window to be taken next
   std::atomic<std::uint64_t> bytes_read{};
   FirstFailure failure{};
 

@@ -12,7 +12,9 @@ TEST(CombinedCrc32, JoinsAtEveryPlace) {
   const std::string text = "123456789";
   ASSERT_EQ(plain_crc32(text), 0xcbf43926);  // the check value of this CRC
   for (std::size_t cut = 0; cut <= text.size(); ++cut)
-    EXPECT_EQ(combined_crc32(plain_crc32(text.substr(0, cut)), plain_crc32(text.substr(cut)), text.size() - cut), 0xcbf43926) << cut;
+    EXPECT_EQ(combined_crc32(plain_crc32(text.substr(0, cut)), plain_crc32(text.substr(cut)), text.size() - cut),
+              0xcbf43926)
+        << cut;
 }
 
 TEST(CombinedCrc32, GoesFarBeyondFourGigabytes) {
@@ -24,7 +26,8 @@ TEST(CombinedCrc32, GoesFarBeyondFourGigabytes) {
   for (int i = 20; i < 40; ++i) zeros = combined_crc32(zeros, zeros, std::uint64_t{1} << i);
   // The same in two unequal parts.
   std::uint32_t more = 0, length = 0;
-  for (const auto part : {3u, 500u, 1000u}) more = combined_crc32(more, plain_crc32(std::string(part, '\0')), part), length += part;
+  for (const auto part : {3u, 500u, 1000u})
+    more = combined_crc32(more, plain_crc32(std::string(part, '\0')), part), length += part;
   EXPECT_EQ(combined_crc32(zeros, more, length), combined_crc32(more, zeros, std::uint64_t{1} << 40));
 }
 

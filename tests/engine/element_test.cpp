@@ -17,13 +17,13 @@ namespace {
 TEST(Element, RoundsToBf16AsIeeeSays) {
   EXPECT_EQ(bf16_from_f32(1.0f), 0x3f80);
   EXPECT_EQ(bf16_from_f32(-2.5f), 0xc020);
-  EXPECT_EQ(bf16_from_f32(1.00390625f), 0x3f80);               // a tie goes to the even one below
-  EXPECT_EQ(bf16_from_f32(1.01171875f), 0x3f82);               // and to the even one above
+  EXPECT_EQ(bf16_from_f32(1.00390625f), 0x3f80);  // a tie goes to the even one below
+  EXPECT_EQ(bf16_from_f32(1.01171875f), 0x3f82);  // and to the even one above
   EXPECT_EQ(bf16_from_f32(std::nextafter(1.00390625f, 2.0f)), 0x3f81);
   EXPECT_EQ(bf16_from_f32(std::numeric_limits<float>::max()), 0x7f80);
   EXPECT_EQ(bf16_from_f32(-0.0f), 0x8000);
   EXPECT_EQ(bf16_from_f32(std::numeric_limits<float>::infinity()), 0x7f80);
-  EXPECT_EQ(bf16_from_f32(0x1p-133f), 0x0001);                 // the smallest subnormal
+  EXPECT_EQ(bf16_from_f32(0x1p-133f), 0x0001);  // the smallest subnormal
   EXPECT_EQ(bf16_from_f32(0x1p-134f), 0x0000);
 }
 
@@ -35,10 +35,10 @@ TEST(Element, RoundsToF16AsIeeeSays) {
   EXPECT_EQ(f16_from_f32(65520.0f), 0x7c00);
   EXPECT_EQ(f16_from_f32(-1e30f), 0xfc00);
   EXPECT_EQ(f16_from_f32(0x1p-24f), 0x0001);
-  EXPECT_EQ(f16_from_f32(0x1p-25f), 0x0000);                   // a tie between 0 and the smallest subnormal
+  EXPECT_EQ(f16_from_f32(0x1p-25f), 0x0000);  // a tie between 0 and the smallest subnormal
   EXPECT_EQ(f16_from_f32(0x1.000002p-25f), 0x0001);
-  EXPECT_EQ(f16_from_f32(0x1.ff8p-15f), 0x03ff);               // the largest subnormal
-  EXPECT_EQ(f16_from_f32(0x1.ffcp-15f), 0x0400);               // a tie: up to the smallest normal
+  EXPECT_EQ(f16_from_f32(0x1.ff8p-15f), 0x03ff);  // the largest subnormal
+  EXPECT_EQ(f16_from_f32(0x1.ffcp-15f), 0x0400);  // a tie: up to the smallest normal
   EXPECT_EQ(f16_from_f32(-0.0f), 0x8000);
 }
 
@@ -59,11 +59,15 @@ TEST(Element, WidensEveryHalf) {
     if (std::isnan(f16))
       EXPECT_TRUE(std::isnan(f32_from_f16(half))) << bits;
     else
-      EXPECT_EQ(std::bit_cast<std::uint64_t>(f16), std::bit_cast<std::uint64_t>(static_cast<double>(f32_from_f16(half)))) << bits;
+      EXPECT_EQ(std::bit_cast<std::uint64_t>(f16),
+                std::bit_cast<std::uint64_t>(static_cast<double>(f32_from_f16(half))))
+          << bits;
     if (std::isnan(bf16))
       EXPECT_TRUE(std::isnan(f32_from_bf16(half))) << bits;
     else
-      EXPECT_EQ(std::bit_cast<std::uint64_t>(bf16), std::bit_cast<std::uint64_t>(static_cast<double>(f32_from_bf16(half)))) << bits;
+      EXPECT_EQ(std::bit_cast<std::uint64_t>(bf16),
+                std::bit_cast<std::uint64_t>(static_cast<double>(f32_from_bf16(half))))
+          << bits;
   }
 }
 
@@ -80,7 +84,8 @@ TEST(Element, RoundsAroundEveryHalf) {
         for (const auto value : {here, middle, std::nextafter(middle, 0.0), std::nextafter(middle, 1e300)})
           ASSERT_EQ(narrow64(sign * value), plain_bits(sign * value, dtype)) << value;
         const auto single = static_cast<float>(middle);
-        for (const auto value : {static_cast<float>(here), single, std::nextafter(single, 0.0f), std::nextafter(single, 1e38f)})
+        for (const auto value :
+             {static_cast<float>(here), single, std::nextafter(single, 0.0f), std::nextafter(single, 1e38f)})
           ASSERT_EQ(narrow32(static_cast<float>(sign) * value), plain_bits(sign * value, dtype)) << value;
       }
     }
@@ -108,11 +113,13 @@ TEST(Element, RoundsRandomFloatsAsTheModelDoes) {
 }
 
 template <class To, class From>
-std::vector<To> converted(ElementOperation operation, double constant, DType source, DType target, const std::vector<From>& from) {
+std::vector<To> converted(ElementOperation operation, double constant, DType source, DType target,
+                          const std::vector<From>& from) {
   const auto element = Element::make(operation, constant, source, target);
   EXPECT_TRUE(element);
   std::vector<To> to(from.size());
-  element->convert(reinterpret_cast<const std::byte*>(from.data()), reinterpret_cast<std::byte*>(to.data()), from.size());
+  element->convert(reinterpret_cast<const std::byte*>(from.data()), reinterpret_cast<std::byte*>(to.data()),
+                   from.size());
   return to;
 }
 

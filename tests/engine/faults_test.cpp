@@ -86,15 +86,14 @@ TEST_P(Faults, LoseNoOldDestination) {
     EXPECT_FALSE(small.run());
     const auto found = contents(small.destination());
     EXPECT_TRUE(found == kOld || found == SmallRun::complete()) << "call " << call;
-    if (report) {
-      EXPECT_EQ(found, SmallRun::complete());
-    }
+    if (report) { EXPECT_EQ(found, SmallRun::complete()); }
   }
 }
 
 INSTANTIATE_TEST_SUITE_P(Kinds, Faults,
-                         testing::Values(Fault{"InputOutput", EIO, false, false}, Fault{"DiskFull", ENOSPC, false, true},
-                                         Fault{"Denied", EACCES, true, false}, Fault{"DiskGone", EIO, true, true}),
+                         testing::Values(Fault{"InputOutput", EIO, false, false},
+                                         Fault{"DiskFull", ENOSPC, false, true}, Fault{"Denied", EACCES, true, false},
+                                         Fault{"DiskGone", EIO, true, true}),
                          [](const auto& of) { return of.param.name; });
 
 TEST(Interruptions, AreSurvivedEverywhere) {
@@ -160,7 +159,8 @@ TEST_P(Deaths, AtEveryCallAreRecoveredFrom) {
   EXPECT_GT(deaths, 30);
 }
 
-INSTANTIATE_TEST_SUITE_P(Destinations, Deaths, testing::Bool(), [](const auto& of) { return of.param ? "Old" : "None"; });
+INSTANTIATE_TEST_SUITE_P(Destinations, Deaths, testing::Bool(),
+                         [](const auto& of) { return of.param ? "Old" : "None"; });
 
 }  // namespace
 }  // namespace weighbridge

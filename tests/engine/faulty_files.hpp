@@ -18,13 +18,13 @@ class FaultyFiles : public Files {
  public:
   static constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::max();
 
-  std::int64_t fail_at{kNever};    // number of the call, from 0
+  std::int64_t fail_at{kNever};  // number of the call, from 0
   int error{EIO};
   bool lasting{};                  // all later calls fail too
   bool dies{};                     // the process ends there, as when it is killed
   std::int64_t interrupt_every{};  // every so many calls of those that may be repeated is interrupted; 0: none
   std::size_t largest_transfer{std::numeric_limits<std::size_t>::max()};
-  bool syncs{true};                // whether fsync does its work; tests that write much go without
+  bool syncs{true};  // whether fsync does its work; tests that write much go without
 
   std::int64_t calls() const { return calls_; }
   bool failed() const { return failed_; }
@@ -43,13 +43,19 @@ class FaultyFiles : public Files {
     return faulty(true) ? -1 : Files::pwrite(descriptor, from, std::min(size, largest_transfer), offset);
   }
   int fsync(int descriptor) override { return faulty(true) ? -1 : syncs ? Files::fsync(descriptor) : 0; }
-  int fallocate(int descriptor, std::int64_t size) override { return faulty(true) ? -1 : Files::fallocate(descriptor, size); }
-  int ftruncate(int descriptor, std::int64_t size) override { return faulty(true) ? -1 : Files::ftruncate(descriptor, size); }
+  int fallocate(int descriptor, std::int64_t size) override {
+    return faulty(true) ? -1 : Files::fallocate(descriptor, size);
+  }
+  int ftruncate(int descriptor, std::int64_t size) override {
+    return faulty(true) ? -1 : Files::ftruncate(descriptor, size);
+  }
   int start_writeback(int descriptor, std::int64_t offset, std::int64_t size) override {
     return faulty(false) ? -1 : Files::start_writeback(descriptor, offset, size);
   }
   int flock(int descriptor, int operation) override { return faulty(true) ? -1 : Files::flock(descriptor, operation); }
-  int fstat(int descriptor, struct ::stat& into) override { return faulty(false) ? -1 : Files::fstat(descriptor, into); }
+  int fstat(int descriptor, struct ::stat& into) override {
+    return faulty(false) ? -1 : Files::fstat(descriptor, into);
+  }
   int stat(const std::filesystem::path& path, struct ::stat& into) override {
     return faulty(false) ? -1 : Files::stat(path, into);
   }

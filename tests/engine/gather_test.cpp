@@ -35,8 +35,8 @@ struct Gathered {
   Status status{done()};
 };
 
-Gathered gathered(const std::vector<Loop>& loops, std::size_t target_elements, std::size_t scratch_bytes, ReadLimits limits,
-                  int fail_at = -1) {
+Gathered gathered(const std::vector<Loop>& loops, std::size_t target_elements, std::size_t scratch_bytes,
+                  ReadLimits limits, int fail_at = -1) {
   const Copy copy{0, 0, 0, DType::u16, ElementOperation::none, 0, loops};
   const auto nest = nest_of(copy, DType::u16);
   const auto element = Element::make(ElementOperation::none, 0, DType::u16, DType::u16);
@@ -44,7 +44,8 @@ Gathered gathered(const std::vector<Loop>& loops, std::size_t target_elements, s
   result.source.fail_at = fail_at;
   result.target.resize(target_elements);
   std::vector<std::byte> scratch(scratch_bytes);
-  result.status = gather(*nest, *element, result.source, limits, scratch, reinterpret_cast<std::byte*>(result.target.data()), 0);
+  result.status =
+      gather(*nest, *element, result.source, limits, scratch, reinterpret_cast<std::byte*>(result.target.data()), 0);
   return result;
 }
 
@@ -131,9 +132,11 @@ TEST(Rearrange, TransposesLargerThanItsBlocks) {
   constexpr std::int64_t kRows = 131, kColumns = 197;
   std::vector<std::uint32_t> source(kRows * kColumns), target(kRows * kColumns);
   for (std::size_t i = 0; i < source.size(); ++i) source[i] = static_cast<std::uint32_t>(i);
-  const auto nest = nest_of({0, 0, 0, DType::u32, ElementOperation::none, 0, {{kColumns, 1, kRows}, {kRows, kColumns, 1}}}, DType::u32);
+  const auto nest = nest_of(
+      {0, 0, 0, DType::u32, ElementOperation::none, 0, {{kColumns, 1, kRows}, {kRows, kColumns, 1}}}, DType::u32);
   const auto element = Element::make(ElementOperation::none, 0, DType::u32, DType::u32);
-  rearrange(*nest, *element, reinterpret_cast<const std::byte*>(source.data()), reinterpret_cast<std::byte*>(target.data()));
+  rearrange(*nest, *element, reinterpret_cast<const std::byte*>(source.data()),
+            reinterpret_cast<std::byte*>(target.data()));
   for (std::int64_t row = 0; row < kRows; ++row)
     for (std::int64_t column = 0; column < kColumns; ++column)
       ASSERT_EQ(target[static_cast<std::size_t>(column * kRows + row)], row * kColumns + column);

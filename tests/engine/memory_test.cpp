@@ -71,7 +71,9 @@ TEST(Memory, TellsWhatIsResident) {
 class Discarding : public Files {
  public:
   int fallocate(int, std::int64_t) override { return 0; }
-  std::int64_t pwrite(int, const void*, std::size_t size, std::int64_t) override { return static_cast<std::int64_t>(size); }
+  std::int64_t pwrite(int, const void*, std::size_t size, std::int64_t) override {
+    return static_cast<std::int64_t>(size);
+  }
   int start_writeback(int, std::int64_t, std::int64_t) override { return 0; }
 };
 
@@ -86,8 +88,21 @@ TEST(Memory, StaysWithinTheBudgetWhateverTheModel) {
   plan.sources = {source};
   plan.files = {{"model", total}};
   const auto rows = static_cast<std::int64_t>(side);
-  plan.tensors = {{"turned", 0, 0, turned, DType::bf16, false, {{0, 0, 0, DType::bf16, ElementOperation::none, 0, {{rows, 1, rows}, {rows, rows, 1}}}}},
-                  {"kept", 0, turned, total - turned, DType::u8, false, {{0, turned, 0, DType::u8, ElementOperation::none, 0, {{static_cast<std::int64_t>(total - turned), 1, 1}}}}}};
+  plan.tensors = {
+      {"turned",
+       0,
+       0,
+       turned,
+       DType::bf16,
+       false,
+       {{0, 0, 0, DType::bf16, ElementOperation::none, 0, {{rows, 1, rows}, {rows, rows, 1}}}}},
+      {"kept",
+       0,
+       turned,
+       total - turned,
+       DType::u8,
+       false,
+       {{0, turned, 0, DType::u8, ElementOperation::none, 0, {{static_cast<std::int64_t>(total - turned), 1, 1}}}}}};
   Discarding files;
   auto options = options_of(256 * kMebibyte + (kSanitized ? resident_now() : 0), 2);
   options.files = &files;
@@ -109,7 +124,13 @@ TEST(Memory, NeedsNoMoreThanWhatItSaysWouldDo) {
   Plan plan;
   plan.sources = {source};
   plan.files = {{"model", total}};
-  plan.tensors = {{"all", 0, 0, total, DType::u8, false, {{0, 0, 0, DType::u8, ElementOperation::none, 0, {{static_cast<std::int64_t>(total), 1, 1}}}}}};
+  plan.tensors = {{"all",
+                   0,
+                   0,
+                   total,
+                   DType::u8,
+                   false,
+                   {{0, 0, 0, DType::u8, ElementOperation::none, 0, {{static_cast<std::int64_t>(total), 1, 1}}}}}};
   const auto refused = run(plan, folder.path() / "out", options_of(kMebibyte, 2));
   ASSERT_FALSE(refused);
   const auto number = refused.error().remedy.substr(std::string{"Allow at least "}.size());

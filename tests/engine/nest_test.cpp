@@ -21,7 +21,8 @@ Copy copy_of(DType dtype, std::vector<Loop> loops, std::uint64_t source = 0, std
 std::vector<Step> steps(const Nest& nest) { return {nest.steps().begin(), nest.steps().end()}; }
 
 TEST(Nest, MergesWhatIsContiguousOnBothSides) {
-  const auto nest = nest_of(copy_of(DType::bf16, {{4, 30, 30}, {5, 6, 6}, {1, 77, 77}, {6, 1, 1}}, 100, 20), DType::bf16);
+  const auto nest =
+      nest_of(copy_of(DType::bf16, {{4, 30, 30}, {5, 6, 6}, {1, 77, 77}, {6, 1, 1}}, 100, 20), DType::bf16);
   ASSERT_TRUE(nest);
   EXPECT_THAT(steps(*nest), ElementsAre(Step{120, 2, 2}));
   EXPECT_EQ(nest->source, 100);
@@ -76,8 +77,14 @@ TEST(Nest, KnowsNothingToDo) {
 TEST(Nest, RefusesWhatCannotBe) {
   constexpr auto most = std::numeric_limits<std::int64_t>::max(), least = std::numeric_limits<std::int64_t>::min();
   const std::vector<std::vector<Loop>> impossible{
-      {{-1, 1, 1}}, {{2, 1, 0}}, {{2, least, 1}}, {{2, 1, least}}, {{most, 1, 1}}, {{std::int64_t{1} << 59, 1 << 20, 1}},
-      {{std::int64_t{1} << 40, 0, std::int64_t{1} << 15}, {std::int64_t{1} << 40, 0, 1}}, std::vector<Loop>(13, Loop{2, 1, 1})};
+      {{-1, 1, 1}},
+      {{2, 1, 0}},
+      {{2, least, 1}},
+      {{2, 1, least}},
+      {{most, 1, 1}},
+      {{std::int64_t{1} << 59, 1 << 20, 1}},
+      {{std::int64_t{1} << 40, 0, std::int64_t{1} << 15}, {std::int64_t{1} << 40, 0, 1}},
+      std::vector<Loop>(13, Loop{2, 1, 1})};
   for (const auto& loops : impossible) EXPECT_FALSE(nest_of(copy_of(DType::f64, loops), DType::f64)) << loops.size();
   EXPECT_FALSE(nest_of(copy_of(DType::f32, {{2, 1, 1}}), DType::f16));
   EXPECT_FALSE(nest_of(copy_of(DType::f32, {{2, 1, 1}}, std::uint64_t{1} << 63), DType::f32));
@@ -106,7 +113,8 @@ std::vector<std::pair<std::int64_t, std::int64_t>> covered(const Nest& nest, std
 
 TEST(Clip, CutsAtEveryPlace) {
   // Levels nest, leave gaps, and (the last) reach over one another: 0, 2, 4, 3, 5, 7.
-  const std::vector<std::vector<Loop>> nests{{{3, 100, 8}, {4, 1, 2}}, {{2, -9, 24}, {3, 50, 8}, {4, 0, 1}}, {{2, 10, 3}, {3, 1, 2}}};
+  const std::vector<std::vector<Loop>> nests{
+      {{3, 100, 8}, {4, 1, 2}}, {{2, -9, 24}, {3, 50, 8}, {4, 0, 1}}, {{2, 10, 3}, {3, 1, 2}}};
   for (const auto& loops : nests) {
     const auto nest = nest_of(copy_of(DType::u8, loops, 1000), DType::u8);
     ASSERT_TRUE(nest);
@@ -131,11 +139,13 @@ TEST(Clip, VisitsAWholeMatrixInFewParts) {
 }
 
 TEST(ScatteredPitch, TellsWhatMustStayTogether) {
-  const auto pitch = [](std::vector<Loop> loops) { return scattered_pitch(*nest_of(copy_of(DType::bf16, std::move(loops)), DType::bf16)); };
+  const auto pitch = [](std::vector<Loop> loops) {
+    return scattered_pitch(*nest_of(copy_of(DType::bf16, std::move(loops)), DType::bf16));
+  };
   EXPECT_EQ(pitch({{100, 1, 1}}), 0);
-  EXPECT_EQ(pitch({{10, 100, 20}, {20, 1, 1}}), 0);                         // columns of a matrix
-  EXPECT_EQ(pitch({{30, 1, 20}, {20, 30, 1}}), 30 * 20 * 2);                // a transposition: all of it
-  EXPECT_EQ(pitch({{8, 600, 600}, {30, 1, 20}, {20, 30, 1}}), 30 * 20 * 2); // a stack of them: one
+  EXPECT_EQ(pitch({{10, 100, 20}, {20, 1, 1}}), 0);                          // columns of a matrix
+  EXPECT_EQ(pitch({{30, 1, 20}, {20, 30, 1}}), 30 * 20 * 2);                 // a transposition: all of it
+  EXPECT_EQ(pitch({{8, 600, 600}, {30, 1, 20}, {20, 30, 1}}), 30 * 20 * 2);  // a stack of them: one
 }
 
 }  // namespace

@@ -40,7 +40,8 @@ inline double plain_value(std::uint64_t bits, DType dtype) {
   const int width = weighbridge::bits(dtype);
   const int fraction_bits = format.precision - 1;
   const auto fraction = bits & ((std::uint64_t{1} << fraction_bits) - 1);
-  const auto exponent = static_cast<int>(bits >> fraction_bits & ((std::uint64_t{1} << (width - format.precision)) - 1));
+  const auto exponent =
+      static_cast<int>(bits >> fraction_bits & ((std::uint64_t{1} << (width - format.precision)) - 1));
   const double sign = bits >> (width - 1) & 1 ? -1 : 1;
   if (exponent == format.largest + format.largest + 1)
     return fraction != 0 ? std::numeric_limits<double>::quiet_NaN() : sign * std::numeric_limits<double>::infinity();
@@ -98,13 +99,17 @@ inline std::string plain_tensor(const OutputTensor& tensor, const std::vector<st
         for (int bit = 0; bit < from_bits; ++bit) {
           const auto at = static_cast<std::int64_t>(copy.source_offset) * 8 + from * from_bits + bit;
           const auto put = static_cast<std::int64_t>(copy.target_offset) * 8 + to * to_bits + bit;
-          if (source.at(static_cast<std::size_t>(at / 8)) >> (at % 8) & 1) out.at(static_cast<std::size_t>(put / 8)) |= static_cast<char>(1 << (put % 8));
+          if (source.at(static_cast<std::size_t>(at / 8)) >> (at % 8) & 1)
+            out.at(static_cast<std::size_t>(put / 8)) |= static_cast<char>(1 << (put % 8));
         }
       } else {
-        const auto value = stored_bits(source, static_cast<std::uint64_t>(static_cast<std::int64_t>(copy.source_offset) + from * from_bits / 8), from_bits / 8);
+        const auto value = stored_bits(
+            source, static_cast<std::uint64_t>(static_cast<std::int64_t>(copy.source_offset) + from * from_bits / 8),
+            from_bits / 8);
         const auto result = plain_operation(value, copy, tensor.dtype);
         for (int i = 0; i < to_bits / 8; ++i)
-          out.at(static_cast<std::size_t>(static_cast<std::int64_t>(copy.target_offset) + to * to_bits / 8 + i)) = static_cast<char>(result >> (8 * i));
+          out.at(static_cast<std::size_t>(static_cast<std::int64_t>(copy.target_offset) + to * to_bits / 8 + i)) =
+              static_cast<char>(result >> (8 * i));
       }
       auto k = index.size();
       while (k > 0 && ++index[k - 1] == copy.loops[k - 1].extent) index[--k] = 0;
@@ -135,7 +140,8 @@ inline std::vector<std::string> plain_files(const Plan& plan, const std::vector<
   for (const auto& literal : plan.literals) {
     auto bytes = literal.bytes;
     for (const auto& slot : literal.checksums)
-      for (unsigned i = 0; i < 4; ++i) bytes.at(slot.position + i) = static_cast<char>(plain_crc32(tensors.at(slot.tensor)) >> (8 * i));
+      for (unsigned i = 0; i < 4; ++i)
+        bytes.at(slot.position + i) = static_cast<char>(plain_crc32(tensors.at(slot.tensor)) >> (8 * i));
     files.at(literal.file).replace(literal.offset, bytes.size(), bytes);
   }
   return files;

@@ -30,10 +30,13 @@ class RandomPlan {
     // Checksums of any tensor may be asked for in any literal.
     for (auto& literal : plan.literals)
       for (std::uint32_t at = 0; at + 4 <= literal.bytes.size() && !plan.tensors.empty(); at += 4)
-        literal.checksums.push_back({static_cast<std::uint32_t>(number(0, static_cast<std::int64_t>(plan.tensors.size()) - 1)), at});
+        literal.checksums.push_back(
+            {static_cast<std::uint32_t>(number(0, static_cast<std::int64_t>(plan.tensors.size()) - 1)), at});
   }
 
-  std::int64_t number(std::int64_t least, std::int64_t most) { return std::uniform_int_distribution{least, most}(random_); }
+  std::int64_t number(std::int64_t least, std::int64_t most) {
+    return std::uniform_int_distribution{least, most}(random_);
+  }
 
   Plan plan;                         // without the paths of its sources
   std::vector<std::string> sources;  // their bytes
@@ -48,7 +51,8 @@ class RandomPlan {
 
   void add_tensor(std::uint32_t file) {
     constexpr DType kFloats[] = {DType::f16, DType::bf16, DType::f32, DType::f64};
-    constexpr DType kAny[] = {DType::u8, DType::f8_e4m3, DType::f4, DType::f6_e3m2, DType::bf16, DType::i32, DType::c64, DType::i64};
+    constexpr DType kAny[] = {DType::u8,   DType::f8_e4m3, DType::f4,  DType::f6_e3m2,
+                              DType::bf16, DType::i32,     DType::c64, DType::i64};
     OutputTensor tensor;
     const bool computes = number(0, 1) == 0;
     tensor.dtype = computes ? kFloats[number(0, 3)] : kAny[number(0, 7)];
@@ -70,7 +74,8 @@ class RandomPlan {
   }
 
   // Cuts the elements {offset + i * step} in two along an axis, by halves or by turns, or makes one copy of them.
-  void divide(OutputTensor& tensor, const Shape& shape, const Box& part, const Shape& step, int depth, const DType* floats) {
+  void divide(OutputTensor& tensor, const Shape& shape, const Box& part, const Shape& step, int depth,
+              const DType* floats) {
     const auto axes = static_cast<std::int64_t>(shape.size());
     if (depth > 0 && axes > 0 && number(0, 2) != 0) {
       const auto axis = static_cast<std::size_t>(number(0, axes - 1));
@@ -97,7 +102,8 @@ class RandomPlan {
     tensor.copies.push_back(copy_of(tensor, shape, part, step, floats));
   }
 
-  Copy copy_of(const OutputTensor& tensor, const Shape& shape, const Box& part, const Shape& step, const DType* floats) {
+  Copy copy_of(const OutputTensor& tensor, const Shape& shape, const Box& part, const Shape& step,
+               const DType* floats) {
     Copy copy;
     copy.source_file = static_cast<std::uint32_t>(number(0, static_cast<std::int64_t>(sources.size()) - 1));
     copy.source_dtype = floats != nullptr ? floats[number(0, 3)] : tensor.dtype;
@@ -135,15 +141,17 @@ class RandomPlan {
     const auto source_bits = bits(copy.source_dtype);
     auto& bytes = sources[copy.source_file];
     const auto gap = number(0, 20);
-    copy.source_offset = static_cast<std::uint64_t>(static_cast<std::int64_t>(bytes.size()) + gap - lowest * source_bits / 8);
+    copy.source_offset =
+        static_cast<std::uint64_t>(static_cast<std::int64_t>(bytes.size()) + gap - lowest * source_bits / 8);
     copy.target_offset = static_cast<std::uint64_t>(target * bits(tensor.dtype) / 8);
     for (auto more = gap; more > 0; --more) bytes += 'g';
-    for (auto elements = highest - lowest + group_; elements > 0; elements -= group_) append_elements(bytes, copy.source_dtype, floats != nullptr);
+    for (auto elements = highest - lowest + group_; elements > 0; elements -= group_)
+      append_elements(bytes, copy.source_dtype, floats != nullptr);
     return copy;
   }
 
-  // One element, or the smallest number of them that fills bytes. Never a NaN where it would be computed with: which NaN
-  // results is for element_test.cpp.
+  // One element, or the smallest number of them that fills bytes. Never a NaN where it would be computed with: which
+  // NaN results is for element_test.cpp.
   void append_elements(std::string& bytes, DType dtype, bool computed) {
     const auto width = static_cast<int>(group_ * bits(dtype) / 8);
     std::string element;

@@ -24,7 +24,8 @@ TEST(Run, MakesEveryByteOfAPlan) {
   const auto report = small.run();
   ASSERT_TRUE(report) << report.error().text();
   EXPECT_EQ(contents(small.destination()), SmallRun::complete());
-  EXPECT_THAT(contents(small.folder.path() / "out"), testing::SizeIs(5));  // the folder, its four entries, nothing hidden
+  EXPECT_THAT(contents(small.folder.path() / "out"),
+              testing::SizeIs(5));  // the folder, its four entries, nothing hidden
   EXPECT_EQ(report->bytes_written, 36u + 5 + 5);
   EXPECT_EQ(report->bytes_read, 24u + 5);
   EXPECT_EQ(report->threads, 1u);
@@ -209,14 +210,19 @@ TEST(Run, RefusesFaultyPlans) {
   };
   faulty([](Plan& plan) { plan.files[0].size = 37; }, "only 36 of 37 bytes are planned");
   faulty([](Plan& plan) { plan.files[0].size = 35; }, "bytes 28 to 36 are planned where byte 28 of 35 is next");
-  faulty([](Plan& plan) { plan.tensors[1].offset = 15; }, "data/shard: bytes 15 to 27 are planned where byte 16 of 36 is next");
+  faulty([](Plan& plan) { plan.tensors[1].offset = 15; },
+         "data/shard: bytes 15 to 27 are planned where byte 16 of 36 is next");
   faulty([](Plan& plan) { plan.tensors[1].file = 7; }, "bytes 28 to 36 are planned where byte 16 of 36 is next");
   faulty([](Plan& plan) { plan.tensors[0].copies.clear(); }, "turned: copies write 0 of its 12 bytes");
-  faulty([](Plan& plan) { plan.tensors[0].copies.push_back(plan.tensors[0].copies[0]); }, "turned: copies write 24 of its 12 bytes");
-  faulty([](Plan& plan) { plan.tensors[0].copies[0].loops[0].target_stride = 4; }, "turned: bytes 0 to 15 are to be written");
-  faulty([](Plan& plan) { plan.tensors[0].copies[0].loops[0].target_stride = 0; }, "turned: a copy writes each of its elements 4 times");
+  faulty([](Plan& plan) { plan.tensors[0].copies.push_back(plan.tensors[0].copies[0]); },
+         "turned: copies write 24 of its 12 bytes");
+  faulty([](Plan& plan) { plan.tensors[0].copies[0].loops[0].target_stride = 4; },
+         "turned: bytes 0 to 15 are to be written");
+  faulty([](Plan& plan) { plan.tensors[0].copies[0].loops[0].target_stride = 0; },
+         "turned: a copy writes each of its elements 4 times");
   faulty([](Plan& plan) { plan.tensors[0].copies[0].source_file = 1; }, "turned: source file 1 does not exist");
-  faulty([](Plan& plan) { plan.tensors[0].copies[0].loops[0].source_stride = -1; }, "turned: bytes -3 to 9 are to be read");
+  faulty([](Plan& plan) { plan.tensors[0].copies[0].loops[0].source_stride = -1; },
+         "turned: bytes -3 to 9 are to be read");
   faulty([](Plan& plan) { plan.tensors[0].copies[0].source_dtype = DType::f32; }, "turned: a copy moves 32 bits");
   faulty([](Plan& plan) { plan.literals[1].checksums[0].position = 5; }, "no place at byte 5 of a literal of 8 bytes");
   faulty([](Plan& plan) { plan.literals[1].checksums[0].tensor = 2; }, "the checksum of tensor 2");
@@ -239,7 +245,8 @@ TEST(Run, RefusesADiskThatIsTooFull) {
   small.options.files = &files;
   const auto error = error_of(small);
   EXPECT_EQ(error.kind, Error::Kind::io);
-  EXPECT_EQ(error.problem, "the disk is too full: 94 bytes are needed and 80 are free");  // 46, and a block for each file
+  EXPECT_EQ(error.problem,
+            "the disk is too full: 94 bytes are needed and 80 are free");  // 46, and a block for each file
   EXPECT_THAT(error.remedy, HasSubstr("Free 14 bytes"));
 }
 

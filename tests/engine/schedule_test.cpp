@@ -37,15 +37,15 @@ std::int64_t window_size(DType dtype, std::int64_t pitch, std::size_t capacity, 
 
 TEST(Schedule, KeepsTogetherWhatIsReadOutOfOrder) {
   EXPECT_EQ(window_size(DType::bf16, 0, 1 << 20, 8192), 8192);
-  EXPECT_EQ(window_size(DType::bf16, 3000, 1 << 20, 8192), 6000);       // as many as fit the usual window
-  EXPECT_EQ(window_size(DType::bf16, 100000, 1 << 20, 8192), 100000);   // one that needs more
-  EXPECT_EQ(window_size(DType::bf16, 2 << 20, 1 << 20, 8192), 1 << 20); // one that is too large: as much as there is
+  EXPECT_EQ(window_size(DType::bf16, 3000, 1 << 20, 8192), 6000);        // as many as fit the usual window
+  EXPECT_EQ(window_size(DType::bf16, 100000, 1 << 20, 8192), 100000);    // one that needs more
+  EXPECT_EQ(window_size(DType::bf16, 2 << 20, 1 << 20, 8192), 1 << 20);  // one that is too large: as much as there is
 }
 
 TEST(Schedule, CutsNoElement) {
   EXPECT_EQ(window_size(DType::f64, 0, 100, 13), 8);
   EXPECT_EQ(window_size(DType::f64, 24, 100, 13), 24);
-  EXPECT_EQ(window_size(DType::f6_e2m3, 0, 100, 13), 12);    // four elements fill three bytes
+  EXPECT_EQ(window_size(DType::f6_e2m3, 0, 100, 13), 12);  // four elements fill three bytes
   EXPECT_EQ(window_size(DType::f6_e2m3, 0, 1 << 20, 1 << 20), 1044480);
   EXPECT_EQ(window_size(DType::f64, 200, 100, 13), 96);
 }

@@ -21,7 +21,8 @@ TEST(Staging, RefusesADestinationThatExists) {
   ASSERT_FALSE(report);
   EXPECT_EQ(report.error().kind, Error::Kind::usage);
   EXPECT_THAT(report.error().text(), AllOf(HasSubstr("out/model"), HasSubstr("exists"), HasSubstr("--overwrite")));
-  EXPECT_THAT(contents(small.folder.path() / "out"), UnorderedElementsAre(Pair("model/", ""), Pair("model/precious", "mine")));
+  EXPECT_THAT(contents(small.folder.path() / "out"),
+              UnorderedElementsAre(Pair("model/", ""), Pair("model/precious", "mine")));
 }
 
 TEST(Staging, ReplacesItWhenTold) {
@@ -39,9 +40,12 @@ TEST(Staging, KeepsTheOldOneWhenTheNewOneFails) {
   SmallRun small;
   small.folder.write("out/model/old", "old");
   small.options.overwrite = true;
-  small.options.progress = [&](const Progress&) { std::filesystem::resize_file(small.folder.path() / "source/model", 3); };
+  small.options.progress = [&](const Progress&) {
+    std::filesystem::resize_file(small.folder.path() / "source/model", 3);
+  };
   ASSERT_FALSE(small.run());
-  EXPECT_THAT(contents(small.folder.path() / "out"), UnorderedElementsAre(Pair("model/", ""), Pair("model/old", "old")));
+  EXPECT_THAT(contents(small.folder.path() / "out"),
+              UnorderedElementsAre(Pair("model/", ""), Pair("model/old", "old")));
 }
 
 TEST(Staging, TakesAnEmptyFolder) {
@@ -67,8 +71,9 @@ TEST(Staging, RefusesTheSourcesAndTheirSurroundings) {
   const auto before = contents(small.folder.path());
   const auto source = small.folder.path() / "source";
   std::filesystem::create_directory_symlink(source, small.folder.path() / "link");
-  for (const auto& bad : {source, source / "", source / "inside", source / "deep" / "inside", small.folder.path(),
-                          source / ".." / "source", small.folder.path() / "link", small.folder.path() / "link" / "inside"}) {
+  for (const auto& bad :
+       {source, source / "", source / "inside", source / "deep" / "inside", small.folder.path(),
+        source / ".." / "source", small.folder.path() / "link", small.folder.path() / "link" / "inside"}) {
     const auto report = run(small.plan, bad, small.options);
     ASSERT_FALSE(report) << bad;
     EXPECT_EQ(report.error().kind, Error::Kind::usage);
@@ -147,7 +152,8 @@ TEST(Staging, PutsBackWhatAKilledRunMovedAside) {
   small.folder.write("out/.model.weighbridge-replaced/old", "old");
   small.folder.write("out/.model.weighbridge-partial/index", "INDEX");
   ASSERT_FALSE(small.run());  // there is a destination again, and no leave to overwrite it
-  EXPECT_THAT(contents(small.folder.path() / "out"), UnorderedElementsAre(Pair("model/", ""), Pair("model/old", "old")));
+  EXPECT_THAT(contents(small.folder.path() / "out"),
+              UnorderedElementsAre(Pair("model/", ""), Pair("model/old", "old")));
 }
 
 TEST(Staging, RemovesWhatAKilledRunHadReplaced) {
@@ -155,7 +161,8 @@ TEST(Staging, RemovesWhatAKilledRunHadReplaced) {
   small.folder.write("out/.model.weighbridge-replaced/old", "old");
   small.folder.write("out/model/new", "new");
   ASSERT_FALSE(small.run());
-  EXPECT_THAT(contents(small.folder.path() / "out"), UnorderedElementsAre(Pair("model/", ""), Pair("model/new", "new")));
+  EXPECT_THAT(contents(small.folder.path() / "out"),
+              UnorderedElementsAre(Pair("model/", ""), Pair("model/new", "new")));
 }
 
 TEST(Staging, CopesWithLongNames) {
@@ -170,7 +177,8 @@ TEST(Staging, DoesNotReplaceWhatAppearedMeanwhile) {
   small.options.progress = [&](const Progress&) { small.folder.write("out/model/precious", "mine"); };
   const auto report = small.run();
   ASSERT_FALSE(report);
-  EXPECT_THAT(contents(small.folder.path() / "out"), UnorderedElementsAre(Pair("model/", ""), Pair("model/precious", "mine")));
+  EXPECT_THAT(contents(small.folder.path() / "out"),
+              UnorderedElementsAre(Pair("model/", ""), Pair("model/precious", "mine")));
 }
 
 TEST(Staging, NamesAnOldDestinationThatStays) {
