@@ -12,7 +12,7 @@
 namespace weighbridge {
 namespace {
 
-boost::json::array strings(const std::vector<std::string>& values) { return {values.begin(), values.end()}; }
+boost::json::array strings(const std::vector<std::string>& values) { return boost::json::array(values.begin(), values.end()); }
 
 template <class T>
 boost::json::value or_null(const std::optional<T>& value) {
