@@ -21,6 +21,7 @@ import concurrent.futures
 import filecmp
 import json
 import pathlib
+import shlex
 import shutil
 import subprocess
 import sys
@@ -227,7 +228,7 @@ class Interop:
     def lm(self, case):
         target, hf = self.scratch / "lm" / case, self.text / case / "hf"
         report = self.program("import", hf_model=hf, megatron_path=target, flavor="megatron-lm")
-        flags = report["training_flags"]
+        flags = shlex.split(" ".join(report["training_flags"]))
         self.judges.megatron_lm(target, hf, flags, self.by_formula(case))
         return " ".join(flags)
 
