@@ -11,7 +11,7 @@ namespace weighbridge {
 namespace {
 
 // Comparisons that one tensor may cost: a grid of millions of boxes stays far below.
-constexpr std::size_t kMostWork = 400'000'000;
+constexpr std::size_t kMostWork = 100'000'000;
 
 std::string text(const Box& box) {
   return fmt::format("offset {} size {}", to_string(box.offsets), to_string(box.sizes));

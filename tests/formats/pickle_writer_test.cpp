@@ -72,16 +72,16 @@ TEST(PickleWriter, WritesBigContainersInBatches) {
 TEST(PickleWriter, WritesTensors) {
   PickleArena arena;
   const PickledStorage storages[] = {{DType::f32, 6}};
-  EXPECT_EQ(
-      written(arena.tensor({DType::f32, {2, 3}, {3, 1}, 0, 0}), storages),
-      "\200\002ctorch._utils\n_rebuild_tensor_v2\nq\000((X\007\000\000\000storageq\001ctorch\nFloatStorage\nq\002"
-      "X\001\000\000\0000q\003X\003\000\000\000cpuq\004K\006tQK\000K\002K\003\206K\003K\001\206\211ccollections\nOrderedDict\nq\005)RtR."s);
+  EXPECT_EQ(written(arena.tensor({DType::f32, {2, 3}, {3, 1}, 0, 0}), storages),
+            "\200\002ctorch._utils\n_rebuild_tensor_v2\nq\000((X\007\000\000\000storageq\001ctorch\nFloatStorage\nq\002"
+            "X\001\000\000\0000q\003X\003\000\000\000cpuq\004K\006tQK\000K\002K\003\206K\003K\001\206\211"
+            "ccollections\nOrderedDict\nq\005)RtR."s);
   const PickledStorage bytes[] = {{DType::f8_e4m3, 4}};
-  EXPECT_EQ(
-      written(arena.tensor({DType::f8_e4m3, {}, {}, 3, 0}), bytes),
-      "\200\002ctorch._utils\n_rebuild_tensor_v3\nq\000((X\007\000\000\000storageq\001ctorch."
-      "storage\nUntypedStorage\nq\002"
-      "X\001\000\000\0000q\003X\003\000\000\000cpuq\004K\004tQK\003))\211ccollections\nOrderedDict\nq\005)Rctorch\nfloat8_e4m3fn\nq\006tR."s);
+  EXPECT_EQ(written(arena.tensor({DType::f8_e4m3, {}, {}, 3, 0}), bytes),
+            "\200\002ctorch._utils\n_rebuild_tensor_v3\nq\000((X\007\000\000\000storageq\001ctorch."
+            "storage\nUntypedStorage\nq\002"
+            "X\001\000\000\0000q\003X\003\000\000\000cpuq\004K\004tQK\003))\211"
+            "ccollections\nOrderedDict\nq\005)Rctorch\nfloat8_e4m3fn\nq\006tR."s);
   EXPECT_FALSE(write_pickle(arena.tensor({DType::f6_e2m3, {4}, {1}, 0, 0}), bytes));
 }
 

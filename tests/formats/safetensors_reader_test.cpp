@@ -81,16 +81,15 @@ TEST(SafetensorsReader, RefusesAbsurdHeaderSizes) {
 }
 
 TEST(SafetensorsReader, RefusesOverlapsAndHoles) {
-  expect_error(
-      read(
-          R"({"a":{"dtype":"U8","shape":[4],"data_offsets":[0,4]},"b":{"dtype":"U8","shape":[4],"data_offsets":[2,6]}})",
-          6),
-      "model.safetensors", "b", "begins at byte 2 of the data and overlaps the tensor before it, which ends at byte 4");
-  expect_error(
-      read(
-          R"({"a":{"dtype":"U8","shape":[4],"data_offsets":[0,4]},"b":{"dtype":"U8","shape":[1],"data_offsets":[5,6]}})",
-          6),
-      "model.safetensors", "b", "leaves a hole after byte 4");
+  expect_error(read(R"({"a":{"dtype":"U8","shape":[4],"data_offsets":[0,4]},)"
+                    R"("b":{"dtype":"U8","shape":[4],"data_offsets":[2,6]}})",
+                    6),
+               "model.safetensors", "b",
+               "begins at byte 2 of the data and overlaps the tensor before it, which ends at byte 4");
+  expect_error(read(R"({"a":{"dtype":"U8","shape":[4],"data_offsets":[0,4]},)"
+                    R"("b":{"dtype":"U8","shape":[1],"data_offsets":[5,6]}})",
+                    6),
+               "model.safetensors", "b", "leaves a hole after byte 4");
   expect_error(read(R"({"a":{"dtype":"U8","shape":[4],"data_offsets":[4,0]}})", 4), "model.safetensors", "a",
                "before it begins");
   expect_error(read(R"({"a":{"dtype":"U8","shape":[1],"data_offsets":[1,2]}})", 2), "model.safetensors", "a",
@@ -98,11 +97,10 @@ TEST(SafetensorsReader, RefusesOverlapsAndHoles) {
 }
 
 TEST(SafetensorsReader, RefusesDuplicateKeys) {
-  expect_error(
-      read(
-          R"({"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}})",
-          1),
-      "model.safetensors", "a", "given twice");
+  expect_error(read(R"({"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},)"
+                    R"("a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}})",
+                    1),
+               "model.safetensors", "a", "given twice");
   expect_error(read(R"({"a":{"dtype":"U8","dtype":"U8","shape":[1],"data_offsets":[0,1]}})", 1), "model.safetensors",
                "a", "'dtype' is given twice");
   expect_error(read(R"({"__metadata__":{"x":"1","x":"2"}})", 0), "model.safetensors", "__metadata__",

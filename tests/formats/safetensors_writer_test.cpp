@@ -35,7 +35,8 @@ TEST(SafetensorsWriter, OrdersByTypeThenName) {
   EXPECT_EQ(
       text.substr(0, text.find_last_not_of(' ') + 1),
       R"({"d":{"dtype":"F32","shape":[],"data_offsets":[0,4]},"a":{"dtype":"BF16","shape":[1],"data_offsets":[4,6]},)"
-      R"("b":{"dtype":"BF16","shape":[2],"data_offsets":[6,10]},"e":{"dtype":"F16","shape":[0,4],"data_offsets":[10,10]},)"
+      R"("b":{"dtype":"BF16","shape":[2],"data_offsets":[6,10]},)"
+      R"("e":{"dtype":"F16","shape":[0,4],"data_offsets":[10,10]},)"
       R"("c":{"dtype":"U8","shape":[3],"data_offsets":[10,13]}})");
   EXPECT_EQ(layout->header.size() % 8, 0u);
   const auto start = layout->header.size();

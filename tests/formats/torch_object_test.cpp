@@ -109,7 +109,8 @@ TEST(TorchObject, RefusesTensorsOutsideTheirStorage) {
   refused("K\006tQK\000J\377\377\377\377\205K\001\205"s);  // negative size
   refused("K\006tQK\000K\002\205J\377\377\377\377\205"s);  // negative stride
   refused(
-      "K\006tQK\000\212\010\377\377\377\377\377\377\377\177\205\212\010\377\377\377\377\377\377\377\177\205"s);  // overflow
+      "K\006tQK\000\212\010\377\377\377\377\377\377\377\177\205"
+      "\212\010\377\377\377\377\377\377\377\177\205"s);  // overflow
 }
 
 TEST(TorchObject, RefusesWrongStorages) {

@@ -11,9 +11,9 @@ namespace {
 using testing::expect_error;
 
 TEST(WeightIndex, KeepsTheMapAndTheMetadata) {
-  const auto index = parse_weight_index(
-      R"({"metadata":{"total_size":12,"total_parameters":6,"note":["x"]},"weight_map":{"b":"sub/model-2.safetensors","a":"model-1.safetensors"}})",
-      "i.json");
+  const auto index = parse_weight_index(R"({"metadata":{"total_size":12,"total_parameters":6,"note":["x"]},)"
+                                        R"("weight_map":{"b":"sub/model-2.safetensors","a":"model-1.safetensors"}})",
+                                        "i.json");
   ASSERT_TRUE(index) << index.error().text();
   EXPECT_EQ(index->weight_map,
             (std::map<std::string, std::string>{{"a", "model-1.safetensors"}, {"b", "sub/model-2.safetensors"}}));
