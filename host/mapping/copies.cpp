@@ -26,7 +26,8 @@ Status append_copies(const StridedMap& map, const StoredTensor& source, DType dt
   const auto target_bytes = static_cast<std::uint64_t>(bits(dtype)) / 8;
   if (source_bytes == 0 || target_bytes == 0)
     return Error{Error::Kind::unsupported, "", source.name,
-                 fmt::format("elements of type {} are smaller than a byte", to_string(source.dtype)), ""};
+                 fmt::format("elements of type {} are smaller than a byte", to_string(source.dtype)),
+                 "Convert a checkpoint whose tensors are not packed below 8 bits an element"};
   const auto inverse = map.inverse();
   for (const auto& extent : source.extents) {
     auto maps = place_target(inverse, source.shape, extent.box, extent.strides, 0);

@@ -1,6 +1,7 @@
 #include "mapping/coverage.hpp"
 
 #include <algorithm>
+#include <map>
 #include <numeric>
 #include <span>
 
@@ -15,7 +16,13 @@ struct Image {
 };
 
 Image image_of(StridedMap map) {
-  for (auto& loop : map.loops) loop.source_stride = loop.target_stride;  // only the target side is of interest
+  for (auto& loop : map.loops) {
+    if (loop.target_stride < 0) {  // the same elements, forwards
+      map.target_base += loop.target_stride * (loop.extent - 1);
+      loop.target_stride = -loop.target_stride;
+    }
+    loop.source_stride = loop.target_stride;  // only the target side is of interest
+  }
   simplify(map);
   std::ranges::reverse(map.loops);
   Image image{map.target_base, map.target_base, map.count(), map.loops};
@@ -49,9 +56,9 @@ void for_each_run(const Image& image, std::int64_t run, auto&& visit) {
   }
 }
 
-// The elements of [begin, end) that the images leave out or give twice, by marking runs.
-std::optional<CoverageFault> by_marks(std::int64_t begin, std::int64_t end, std::span<const Image> images, bool holes) {
-  std::int64_t run = 0;  // divides every contiguous run, its start and the interval
+// The greatest length that divides every contiguous run, its start and the interval.
+std::int64_t common_run(std::int64_t begin, std::int64_t end, std::span<const Image> images) {
+  std::int64_t run = 0;
   for (const auto& image : images) {
     const bool contiguous = !image.loops.empty() && image.loops.front().target_stride == 1;
     run = std::gcd(run, contiguous ? image.loops.front().extent : 1);
@@ -59,7 +66,39 @@ std::optional<CoverageFault> by_marks(std::int64_t begin, std::int64_t end, std:
     for (std::size_t k = contiguous ? 1 : 0; k < image.loops.size(); ++k)
       run = std::gcd(run, image.loops[k].target_stride);
   }
-  run = std::max<std::int64_t>(std::gcd(run, end - begin), 1);
+  return std::max<std::int64_t>(std::gcd(run, end - begin), 1);
+}
+
+std::optional<CoverageFault> cover(std::int64_t count, const std::vector<StridedMap>& maps, bool holes);
+
+// Whether [begin, end) is without fault because it falls into interleaved parts that are: the elements, or runs, with
+// one remainder by a common divisor of all strides. Even and odd columns are two such parts, each of them one interval.
+bool by_remainders(std::int64_t begin, std::int64_t end, std::span<const Image> images, bool holes) {
+  const auto run = common_run(begin, end, images);
+  std::int64_t divisor = 0;
+  for (const auto& image : images)
+    for (const auto& loop : image.loops)
+      if (loop.target_stride >= run) divisor = std::gcd(divisor, loop.target_stride / run);
+      else if (loop.target_stride == 0 || loop.extent != run) return false;  // repeats, or runs of several lengths
+  if (divisor < 2) return false;
+  std::map<std::int64_t, std::vector<StridedMap>> parts;
+  for (const auto& image : images) {
+    const auto first = (image.first - begin) / run;
+    StridedMap part{0, first / divisor, {}};
+    for (const auto& loop : image.loops)
+      if (loop.target_stride >= run) part.loops.push_back({loop.extent, 1, loop.target_stride / run / divisor});
+    parts[first % divisor].push_back(std::move(part));
+  }
+  const auto count = (end - begin) / run;
+  if (holes && static_cast<std::int64_t>(parts.size()) < std::min(divisor, count)) return false;
+  for (const auto& [remainder, maps] : parts)
+    if (cover((count - remainder + divisor - 1) / divisor, maps, holes)) return false;
+  return true;
+}
+
+// The elements of [begin, end) that the images leave out or give twice, by marking runs.
+std::optional<CoverageFault> by_marks(std::int64_t begin, std::int64_t end, std::span<const Image> images, bool holes) {
+  const auto run = common_run(begin, end, images);
   std::vector<bool> marks(static_cast<std::size_t>((end - begin) / run));
   std::optional<std::int64_t> twice;
   for (const auto& image : images)
@@ -92,8 +131,9 @@ std::optional<CoverageFault> cover(std::int64_t count, const std::vector<Strided
     for (; j < images.size() && images[j].first <= last; ++j) last = std::max(last, images[j].last);
     if (holes && images[i].first > next) return CoverageFault{Kind::missing, next};
     const bool simple = j == i + 1 && !may_repeat(images[i]) && (!holes || images[i].dense());
-    if (!simple)
-      if (const auto fault = by_marks(images[i].first, last + 1, std::span{images}.subspan(i, j - i), holes)) return fault;
+    const auto overlapping = std::span{images}.subspan(i, j - i);
+    if (!simple && !by_remainders(images[i].first, last + 1, overlapping, holes))
+      if (const auto fault = by_marks(images[i].first, last + 1, overlapping, holes)) return fault;
     next = last + 1;
     i = j;
   }

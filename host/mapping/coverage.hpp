@@ -17,7 +17,7 @@ struct CoverageFault {
 
 // Nothing if the targets of `maps` are each element of a tensor of `count` elements, once. The maps are taken as they
 // are, whoever made them: nothing of how they came about is trusted. Exact, and quick where maps are intervals or one
-// map is the whole; else a bit per run of elements.
+// map is the whole, and where they interleave regularly; else a bit per run of elements.
 std::optional<CoverageFault> exact_cover(std::int64_t count, const std::vector<StridedMap>& maps);
 
 // As above, but elements may be missing (they are padding): only `twice` and `outside` are faults.

@@ -60,8 +60,11 @@ Result<Expression> Algebra::concat(std::int64_t axis, const std::vector<const Ex
     if (others != result.shape)
       return wrong(fmt::format("concat along axis {} of {} and {}", axis, to_string(operands.front()->shape),
                                to_string(operand->shape)));
-    result.shape[at] += extent;
+    const auto sum = checked_add(result.shape[at], extent);
+    if (!sum) return wrong("concat beyond what can be counted");
+    result.shape[at] = *sum;
   }
+  if (!element_count(result.shape)) return wrong("concat beyond what can be counted");
   const auto strides = row_major_strides(result.shape);
   std::int64_t offset = 0;
   for (const auto* operand : operands) {
