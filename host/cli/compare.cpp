@@ -1,0 +1,68 @@
+#include "verify/compare.hpp"
+
+#include <CLI/CLI.hpp>
+#include <memory>
+#include <ostream>
+
+#include "cli/checkpoint_path.hpp"
+#include "cli/commands.hpp"
+#include "cli/conversions.hpp"
+
+namespace weighbridge {
+namespace {
+
+struct CompareRequest {
+  std::string expected, actual;
+  Options options;
+};
+
+Result<AnyCheckpoint> open_named(const std::string& name, const std::string& revision) {
+  const auto path = checkpoint_path(name, revision);
+  if (!path) return path.error();
+  return open_any(*path);
+}
+
+int compare_checkpoints(const CompareRequest& request, Console& console) {
+  const auto& options = request.options;
+  const auto expected = open_named(request.expected, options.hf_revision);
+  if (!expected) return fail(console, expected.error(), options.json);
+  const auto actual = open_named(request.actual, options.hf_revision);
+  if (!actual) return fail(console, actual.error(), options.json);
+  CompareOptions compare_options;
+  compare_options.threads = options.threads;
+  compare_options.max_memory = options.max_memory;
+  compare_options.progress = progress_sink(console, options);
+  compare_options.stop = console.stop;
+  const auto comparison = compare(*expected, *actual, compare_options);
+  compare_options.progress = {};
+  if (!comparison) return fail(console, comparison.error(), options.json);
+  if (options.json) {
+    auto object = to_json(*comparison);
+    object["command"] = "compare";
+    object["expected"] = expected->folder().string();
+    object["actual"] = actual->folder().string();
+    print(console, object);
+  } else {
+    console.out << to_text(*comparison) << std::flush;
+  }
+  return comparison->same() ? kDone : kFailed;
+}
+
+}  // namespace
+
+void add_compare(CLI::App& program, Chosen& chosen) {
+  auto& command = *program.add_subcommand("compare", "Two checkpoints of one kind, tensor by tensor, bit by bit");
+  const auto request = std::make_shared<CompareRequest>();
+  command.add_option("expected", request->expected, "A checkpoint, or a hub id in the local cache")->required();
+  command.add_option("actual", request->actual, "The checkpoint to compare with it")->required();
+  command.add_option("--hf-revision", request->options.hf_revision, "Branch, tag or commit of hub ids")
+      ->type_name("NAME");
+  declare_run(command, request->options);
+  declare_json(command, request->options);
+  command.footer("The exit code is 1 if they differ.\n\nExample:\n  weighbridge compare ./model ./exported");
+  command.final_callback([request, &chosen] {
+    chosen.run = [request](Console& console) { return compare_checkpoints(*request, console); };
+  });
+}
+
+}  // namespace weighbridge

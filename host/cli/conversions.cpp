@@ -1,0 +1,71 @@
+#include "cli/conversions.hpp"
+
+#include <chrono>
+#include <memory>
+
+#include "checkpoints/hub_cache.hpp"
+#include "cli/progress.hpp"
+
+namespace weighbridge {
+namespace {
+
+Result<Prepared> prepare_to_megatron(const Options& options, Registry& registry) {
+  auto model = resolve_model(options.hf_model, {.revision = options.hf_revision});
+  if (!model) return std::move(model).error();
+  auto conversion = prepare_import({.hugging_face = model->folder,
+                                    .model_name = options.hf_model,
+                                    .flavor = options.flavor,
+                                    .iteration = options.iteration,
+                                    .layout = options.layout,
+                                    .make_vocab_size_divisible_by = options.make_vocab_size_divisible_by,
+                                    .dtype = options.dtype,
+                                    .strict = !options.not_strict},
+                                   registry);
+  if (!conversion) return std::move(conversion).error();
+  return Prepared{Direction::to_megatron, *std::move(conversion), model->folder, options.megatron_path, 0};
+}
+
+Result<Prepared> prepare_to_hugging_face(const Options& options, Registry& registry) {
+  ExportOptions request{.megatron = options.megatron_path,
+                        .reference = {},
+                        .architecture = options.architecture,
+                        .max_shard_size = options.max_shard_size,
+                        .dtype = options.dtype,
+                        .strict = !options.not_strict};
+  if (!options.hf_model.empty()) {
+    // Of the reference only names and side files are needed.
+    auto model = resolve_model(options.hf_model, {.revision = options.hf_revision, .weights = false});
+    if (!model) return std::move(model).error();
+    request.reference = model->folder;
+  }
+  auto conversion = prepare_export(request, registry);
+  if (!conversion) return std::move(conversion).error();
+  return Prepared{Direction::to_hugging_face, *std::move(conversion), options.megatron_path, options.hf_path, 0};
+}
+
+}  // namespace
+
+Result<Prepared> prepare(Direction direction, const Options& options, Registry& registry) {
+  const auto start = std::chrono::steady_clock::now();
+  auto prepared = direction == Direction::to_megatron ? prepare_to_megatron(options, registry)
+                                                      : prepare_to_hugging_face(options, registry);
+  if (prepared) prepared->seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return prepared;
+}
+
+ProgressSink progress_sink(Console& console, const Options& options) {
+  if (options.no_progress || options.json) return {};
+  return [printer = std::make_shared<ProgressPrinter>(console)](const Progress& progress) { (*printer)(progress); };
+}
+
+Result<RunReport> carry_out(const Prepared& prepared, const Options& options, Console& console) {
+  RunOptions run_options;
+  run_options.threads = options.threads;
+  run_options.max_memory = options.max_memory;
+  run_options.overwrite = options.overwrite;
+  run_options.stop = console.stop;
+  run_options.progress = progress_sink(console, options);
+  return run(prepared.conversion.plan, prepared.destination, run_options);
+}
+
+}  // namespace weighbridge

@@ -1,0 +1,33 @@
+#pragma once
+// What import, export, plan and roundtrip share: from options to a Conversion, and from there to a folder.
+
+#include <filesystem>
+#include <string>
+
+#include "cli/console.hpp"
+#include "cli/options.hpp"
+#include "conversion/conversion.hpp"
+#include "engine/run.hpp"
+
+namespace weighbridge {
+
+enum class Direction : std::uint8_t { to_megatron = 1, to_hugging_face };
+
+// A conversion that is ready to run.
+struct Prepared {
+  Direction direction{};
+  Conversion conversion;
+  std::filesystem::path source, destination;  // folders; the destination may be empty when only planned
+  double seconds{};                           // that planning took
+};
+
+// Resolves --hf-model and prepares. For an export --hf-model is the reference and may be empty.
+Result<Prepared> prepare(Direction direction, const Options& options, Registry& registry);
+
+// Prints progress on the console; empty if options ask for none. The console outlives it.
+ProgressSink progress_sink(Console& console, const Options& options);
+
+// Runs it, with progress on the console unless options say otherwise.
+Result<RunReport> carry_out(const Prepared& prepared, const Options& options, Console& console);
+
+}  // namespace weighbridge

@@ -1,0 +1,46 @@
+#include <algorithm>
+#include <array>
+
+#include "cli/options.hpp"
+
+namespace weighbridge {
+namespace {
+
+std::string folded(std::string_view text) {
+  std::string lower{text};
+  for (auto& c : lower) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+    if (c == '_') c = '-';
+  }
+  return lower;
+}
+
+}  // namespace
+
+Result<DType> parse_dtype(std::string_view text) {
+  struct Spelling {
+    std::string_view name;
+    DType dtype;
+  };
+  constexpr std::array<Spelling, 10> kSpellings{{{"bfloat16", DType::bf16}, {"bf16", DType::bf16},
+                                                 {"float16", DType::f16}, {"fp16", DType::f16}, {"f16", DType::f16},
+                                                 {"half", DType::f16}, {"float32", DType::f32}, {"fp32", DType::f32},
+                                                 {"f32", DType::f32}, {"float", DType::f32}}};
+  auto name = folded(text);
+  if (name.starts_with("torch.")) name.erase(0, 6);
+  for (const auto& spelling : kSpellings) {
+    if (spelling.name == name) return spelling.dtype;
+  }
+  return Error{Error::Kind::usage, {}, std::string{text}, "is not a type that weights can be cast to",
+               "Say bfloat16, float16 or float32"};
+}
+
+Result<MegatronFlavor> parse_flavor(std::string_view text) {
+  for (const auto flavor : {MegatronFlavor::bridge, MegatronFlavor::megatron_lm}) {
+    if (folded(text) == to_string(flavor)) return flavor;
+  }
+  return Error{Error::Kind::usage, {}, std::string{text}, "is not a flavor of Megatron checkpoints",
+               "Say bridge or megatron-lm"};
+}
+
+}  // namespace weighbridge

@@ -1,0 +1,148 @@
+#include "cli/options.hpp"
+
+#include <CLI/CLI.hpp>
+
+namespace weighbridge {
+namespace {
+
+// An option whose text `parse` turns into `target`.
+template <class T, class Parse>
+CLI::Option* add_parsed(CLI::App& command, const std::string& names, T& target, Parse parse, std::string description) {
+  auto* option = command.add_option_function<std::string>(
+      names,
+      [&target, parse, names](const std::string& text) {
+        auto value = parse(text);
+        if (!value) {
+          const auto& error = value.error();
+          throw CLI::ValidationError(names.substr(0, names.find(',')),
+                                     error.subject + " " + error.problem + ". " + error.remedy);
+        }
+        target = *std::move(value);
+      },
+      std::move(description));
+  return option->take_last();
+}
+
+template <class T>
+CLI::Option* add_positive(CLI::App& command, const std::string& names, T& target, const char* description) {
+  return command.add_option(names, target, description)
+      ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 30))
+      ->type_name("N")
+      ->take_last();
+}
+
+CLI::Option* add_path(CLI::App& command, const std::string& names, std::filesystem::path& target, bool required,
+                      const char* description) {
+  // Not filled as a path directly: that would read quotes as part of its syntax.
+  return command
+      .add_option_function<std::string>(names, [&target](const std::string& text) { target = text; }, description)
+      ->check([](const std::string& text) { return std::string{text.empty() ? "is empty" : ""}; })
+      ->required(required)
+      ->type_name("FOLDER")
+      ->take_last();
+}
+
+}  // namespace
+
+void declare_hugging_face_source(CLI::App& command, Options& options, bool required) {
+  command.add_option("--hf-model,--hf-model-id,--hf-checkpoint", options.hf_model,
+                     "The Hugging Face model: a folder, or a hub id in the local cache")
+      ->check([](const std::string& text) { return std::string{text.empty() ? "is empty" : ""}; })
+      ->required(required)
+      ->type_name("MODEL")
+      ->take_last();
+  command.add_option("--hf-revision", options.hf_revision, "Branch, tag or commit of a hub id")
+      ->type_name("NAME")
+      ->capture_default_str()
+      ->take_last();
+  command.add_flag("--trust-remote-code", options.trust_remote_code, "Accepted and ignored: no code of a model is run");
+}
+
+void declare_megatron_path(CLI::App& command, Options& options, bool required) {
+  add_path(command, "--megatron-path,--save,--load", options.megatron_path, required,
+           "The Megatron checkpoint: its parent folder, iter_NNNNNNN or release");
+}
+
+void declare_hugging_face_path(CLI::App& command, Options& options, bool required) {
+  add_path(command, "--hf-path,--output-dir", options.hf_path, required, "The Hugging Face folder to make");
+}
+
+void declare_import(CLI::App& command, Options& options) {
+  auto& layout = options.layout;
+  add_positive(command, "--tp,--tensor-parallel-size,--tensor-model-parallel-size", layout.tensor,
+               "Tensor parallel size of the training job");
+  add_positive(command, "--pp,--pipeline-parallel-size,--pipeline-model-parallel-size", layout.pipeline,
+               "Pipeline parallel size");
+  add_positive(command,
+               "--vpp,--virtual-pipeline-parallel-size,--virtual-pipeline-model-parallel-size,"
+               "--num-virtual-stages-per-pipeline-rank",
+               layout.virtual_pipeline, "Virtual pipeline stages of each pipeline rank");
+  add_positive(command, "--ep,--expert-parallel-size,--expert-model-parallel-size", layout.expert,
+               "Expert parallel size");
+  add_positive(command, "--etp,--expert-tensor-parallel-size", layout.expert_tensor, "Expert tensor parallel size");
+  add_positive(command, "--cp,--context-parallel-size", layout.context, "Context parallel size");
+  add_positive(command, "--make-vocab-size-divisible-by", options.make_vocab_size_divisible_by,
+               "Pad the vocabulary to a multiple of N times the tensor parallel size");
+  add_parsed(command, "--flavor", options.flavor, parse_flavor, "Whose checkpoint to write: bridge or megatron-lm")
+      ->type_name("NAME");
+  command.add_option("--iteration", options.iteration, "Iteration to write the checkpoint as (default 0)")
+      ->check(CLI::Range(std::int64_t{0}, std::int64_t{9'999'999}))
+      ->type_name("N")
+      ->take_last();
+}
+
+void declare_export(CLI::App& command, Options& options) {
+  command.add_option("--architecture", options.architecture,
+                     "Architecture of config.json, where the checkpoint does not tell and no --hf-model is given")
+      ->type_name("NAME")
+      ->take_last();
+  add_parsed(command, "--max-shard-size", options.max_shard_size, parse_size,
+             "Largest safetensors file where no reference decides (default 5GB)")
+      ->type_name("SIZE");
+}
+
+void declare_dtype(CLI::App& command, Options& options) {
+  add_parsed(command, "--torch-dtype", options.dtype, parse_dtype,
+             "Cast all weights: bfloat16, float16 or float32 (default: as they are)")
+      ->type_name("TYPE");
+}
+
+void declare_strictness(CLI::App& command, Options& options) {
+  command.add_flag("--not-strict", options.not_strict, "Go on, with a note, where a tensor has no place");
+}
+
+void declare_output(CLI::App& command, Options& options) {
+  command.add_flag("--overwrite", options.overwrite, "Replace an existing output, once the new one is complete");
+  command.add_flag("--dry-run", options.dry_run, "Plan and print; write nothing");
+}
+
+void declare_run(CLI::App& command, Options& options) {
+  add_positive(command, "--threads", options.threads, "Workers (default: as many as the machine has, at most 8)");
+  add_parsed(command, "--max-memory", options.max_memory, parse_size,
+             "Memory that the process may keep resident (default 256MiB)")
+      ->type_name("SIZE");
+  command.add_flag("--no-progress", options.no_progress, "No progress lines");
+}
+
+void declare_plugin_path(CLI::App& command, Options& options) {
+  command
+      .add_option_function<std::vector<std::string>>(
+          "--plugin-path",
+          [&options](const std::vector<std::string>& folders) {
+            options.plugin_paths.assign(folders.begin(), folders.end());
+          },
+          "Folder of family plugins, searched first (repeatable)")
+      ->type_name("FOLDER")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+}
+
+void declare_json(CLI::App& command, Options& options) {
+  command.add_flag("--json", options.json, "Print one JSON object on standard output and nothing else there");
+}
+
+void mention_ignored(Console& console, const Options& options) {
+  if (options.trust_remote_code) remark(console, "--trust-remote-code is ignored: no code of a model is ever run");
+}
+
+}  // namespace weighbridge

@@ -1,0 +1,66 @@
+#pragma once
+// The options that commands share: what they are called, what they accept, what they mean.
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "checkpoints/torch_dist_checkpoint.hpp"
+#include "cli/console.hpp"
+#include "conversion/conversion.hpp"
+#include "engine/run.hpp"
+#include "families/registry.hpp"
+#include "tensor/result.hpp"
+
+namespace CLI {
+class App;
+}
+
+namespace weighbridge {
+
+// bfloat16, float16 or float32, also as torch.bfloat16, bf16, half, float and the like; letter case does not matter.
+// Error::Kind::usage for anything else.
+Result<DType> parse_dtype(std::string_view text);
+// "bridge" or "megatron-lm", dashes and underscores equal.
+Result<MegatronFlavor> parse_flavor(std::string_view text);
+
+// Everything that a command line can say. A command declares the groups it understands; the rest keeps its defaults.
+struct Options {
+  std::string hf_model;                 // folder or hub id
+  std::string hf_revision{"main"};
+  std::filesystem::path megatron_path, hf_path;
+  ParallelLayout layout;
+  std::optional<std::int64_t> make_vocab_size_divisible_by;
+  MegatronFlavor flavor{MegatronFlavor::bridge};
+  std::int64_t iteration{};
+  std::optional<std::string> architecture;
+  std::optional<DType> dtype;
+  std::uint64_t max_shard_size{kDefaultMaxShardSize};
+  bool not_strict{};
+  unsigned threads{};
+  std::uint64_t max_memory{RunOptions{}.max_memory};
+  bool overwrite{}, dry_run{}, no_progress{}, json{}, trust_remote_code{};
+  std::vector<std::filesystem::path> plugin_paths;
+};
+
+// Each adds its options to `command`, which fills `options`; both outlive the parse. A value that is not accepted is
+// a CLI::ValidationError of the parse.
+// --hf-model, --hf-revision, --trust-remote-code
+void declare_hugging_face_source(CLI::App& command, Options& options, bool required);
+void declare_megatron_path(CLI::App& command, Options& options, bool required);
+void declare_hugging_face_path(CLI::App& command, Options& options, bool required);
+void declare_import(CLI::App& command, Options& options);      // layout, vocabulary, flavor, iteration
+void declare_export(CLI::App& command, Options& options);      // architecture, shard size
+void declare_dtype(CLI::App& command, Options& options);
+void declare_strictness(CLI::App& command, Options& options);
+void declare_output(CLI::App& command, Options& options);      // overwrite, dry run
+void declare_run(CLI::App& command, Options& options);         // threads, memory, progress
+void declare_plugin_path(CLI::App& command, Options& options);
+void declare_json(CLI::App& command, Options& options);
+
+// Says on `err` that --trust-remote-code changes nothing, if it was given.
+void mention_ignored(Console& console, const Options& options);
+
+}  // namespace weighbridge
