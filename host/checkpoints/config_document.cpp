@@ -57,7 +57,10 @@ Result<ConfigDocument> ConfigDocument::read(const std::filesystem::path& file) {
 Result<ConfigDocument> ConfigDocument::from(Result<PythonJson> parsed, const std::filesystem::path& file) {
   if (!parsed) return std::move(parsed).error();
   if (!parsed->root.is_object()) {
-    return Error{Error::Kind::format, file.string(), {}, "holds no JSON object but another JSON value",
+    return Error{Error::Kind::format,
+                 file.string(),
+                 {},
+                 "holds no JSON object but another JSON value",
                  "Correct the file or download it again"};
   }
   ConfigDocument document;

@@ -43,9 +43,8 @@ bool is_hub_id(std::string_view text) {
 }
 
 bool is_commit(std::string_view text) {
-  return text.size() == 40 && std::all_of(text.begin(), text.end(), [](unsigned char c) {
-           return std::isdigit(c) || (c >= 'a' && c <= 'f');
-         });
+  return text.size() == 40 && std::all_of(text.begin(), text.end(),
+                                          [](unsigned char c) { return std::isdigit(c) || (c >= 'a' && c <= 'f'); });
 }
 
 std::string replace_all(std::string text, std::string_view from, std::string_view to) {
@@ -75,7 +74,8 @@ Result<std::string> commit_of(const Request& request) {
   std::error_code error;
   const auto reference = request.folder / "refs" / request.revision;
   if (!stays_inside_folder(request.revision)) {
-    return Error{Error::Kind::usage, {}, request.revision, "is no branch, tag or commit", "Give a revision of " + request.id};
+    return Error{
+        Error::Kind::usage, {}, request.revision, "is no branch, tag or commit", "Give a revision of " + request.id};
   }
   if (!fs::is_regular_file(reference, error)) {
     return request.refuse(request.folder, request.revision, "is no revision of " + request.id + " in the local cache");
@@ -126,7 +126,8 @@ Result<ResolvedModel> find_snapshot(const Request& request) {
   if (!commit) return std::move(commit).error();
   const auto snapshot = request.folder / "snapshots" / *commit;
   if (!fs::is_directory(snapshot, error)) {
-    return request.refuse(request.folder, *commit, "is a revision of " + request.id + " without files in the local cache");
+    return request.refuse(request.folder, *commit,
+                          "is a revision of " + request.id + " without files in the local cache");
   }
   if (auto status = check_complete(request, snapshot); !status) return std::move(status).error();
   return ResolvedModel{snapshot, request.id, *std::move(commit)};
@@ -151,13 +152,17 @@ Result<ResolvedModel> resolve_model(std::string_view model, const ResolveModel& 
   if (fs::is_directory(path, error)) {
     if (!path.has_filename()) path = path.parent_path();
     const auto name = path.filename().string();
-    if (!name.starts_with(kCachePrefix) || !fs::is_directory(path / "snapshots", error)) return ResolvedModel{model, {}, {}};
+    if (!name.starts_with(kCachePrefix) || !fs::is_directory(path / "snapshots", error))
+      return ResolvedModel{model, {}, {}};
     // Ids themselves may contain "--", so that this is a guess; it only words the download command.
     const auto id = replace_all(name.substr(kCachePrefix.size()), "--", "/");
     return find_snapshot({id, revision, path, options.weights});
   }
   if (fs::exists(path, error)) {
-    return Error{Error::Kind::io, path.string(), {}, "is a file, not a folder",
+    return Error{Error::Kind::io,
+                 path.string(),
+                 {},
+                 "is a file, not a folder",
                  "Give the folder that holds the model's config.json"};
   }
   if (!is_hub_id(model)) {

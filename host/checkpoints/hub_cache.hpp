@@ -20,8 +20,8 @@ struct ResolvedModel {
 };
 
 struct ResolveModel {
-  std::string revision = "main";    // a branch, a tag or a full commit hash
-  bool weights = true;              // whether a snapshot without (all of) its weights is incomplete
+  std::string revision = "main";  // a branch, a tag or a full commit hash
+  bool weights = true;            // whether a snapshot without (all of) its weights is incomplete
   std::filesystem::path cache = hub_cache_folder();
 };
 

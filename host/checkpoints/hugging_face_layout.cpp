@@ -23,15 +23,21 @@ Result<std::vector<SizedTensor>> measure(const std::vector<LaidTensor>& tensors)
   std::int64_t total = 0;
   for (const auto& tensor : tensors) {
     if (!names.insert(tensor.name).second) {
-      return Error{Error::Kind::mismatch, {}, tensor.name, "would be written twice",
+      return Error{Error::Kind::mismatch,
+                   {},
+                   tensor.name,
+                   "would be written twice",
                    "Report this to the author of the model family's plugin"};
     }
     const auto bytes = byte_count(tensor.shape, tensor.dtype);
     const auto sum = bytes ? checked_add(total, *bytes) : std::nullopt;
     if (!sum) {
-      return Error{Error::Kind::unsupported, {}, tensor.name,
-                   fmt::format("has a shape that no file can hold: {} of {}", to_string(tensor.shape), to_string(tensor.dtype)),
-                   "Check the model's config.json"};
+      return Error{
+          Error::Kind::unsupported,
+          {},
+          tensor.name,
+          fmt::format("has a shape that no file can hold: {} of {}", to_string(tensor.shape), to_string(tensor.dtype)),
+          "Check the model's config.json"};
     }
     total = *sum;
     sized.push_back({tensor.name, static_cast<std::uint64_t>(*bytes)});
@@ -68,7 +74,8 @@ boost::json::object true_metadata(const HuggingFaceLayoutRequest& request, std::
   }
   // transformers leaves buffers and packed halves out of its count, so that only a changed model is counted anew.
   const auto* size = metadata.if_contains("total_size");
-  const bool same = before == after && size && size->is_int64() && size->get_int64() == static_cast<std::int64_t>(total_size);
+  const bool same =
+      before == after && size && size->is_int64() && size->get_int64() == static_cast<std::int64_t>(total_size);
   if (!same) *parameters = elements;
   return metadata;
 }

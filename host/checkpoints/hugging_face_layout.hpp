@@ -52,11 +52,11 @@ struct HuggingFaceLayoutRequest {
 };
 
 struct HuggingFaceLayout {
-  std::vector<OutputFile> files;            // texts, index, then shards
-  std::vector<OutputTensor> tensors;        // by file, then offset; no copies yet
-  std::vector<Literal> literals;            // with the tensors they tile the files
-  std::vector<WeightLocation> weight_map;   // in the order of the request
-  std::uint64_t total_size{};               // bytes of all tensors
+  std::vector<OutputFile> files;           // texts, index, then shards
+  std::vector<OutputTensor> tensors;       // by file, then offset; no copies yet
+  std::vector<Literal> literals;           // with the tensors they tile the files
+  std::vector<WeightLocation> weight_map;  // in the order of the request
+  std::uint64_t total_size{};              // bytes of all tensors
 };
 
 // How shards are chosen:

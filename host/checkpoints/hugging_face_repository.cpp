@@ -19,7 +19,9 @@ namespace fs = std::filesystem;
 Result<ConfigDocument> read_config(const fs::path& folder) {
   std::error_code error;
   if (!fs::is_directory(folder, error)) {
-    return Error{Error::Kind::io, folder.string(), {},
+    return Error{Error::Kind::io,
+                 folder.string(),
+                 {},
                  fs::exists(folder, error) ? "is not a folder" : "is not there",
                  "Give the folder that holds the model's config.json"};
   }
@@ -76,11 +78,11 @@ Status add_file(HuggingFaceRepository& repository, const std::string& name, cons
   }
   repository.weight_files.push_back(std::move(file));
   const auto note = [&](const std::vector<std::string>& names, const char* what) {
-    if (!names.empty()) repository.notes.push_back(fmt::format("{}: {} {}: {}", name, names.size(), what, name_some(names)));
+    if (!names.empty()) repository.notes.push_back(fmt::format("{}: {}: {}", name, what, name_some(names)));
   };
-  note(copies, "tensors are ignored because the index takes them from other files");
-  note(unlisted, "tensors are read although the index does not list them");
-  note(content->skipped, "entries are no tensors and are not converted");
+  note(copies, "tensors ignored because the index takes them from other files");
+  note(unlisted, "tensors read although the index does not list them");
+  note(content->skipped, "entries that are no tensors and are not converted");
   return done();
 }
 
@@ -96,15 +98,12 @@ Status check_index(HuggingFaceRepository& repository, bool strict) {
   });
   if (missing.empty()) return done();
   if (strict) {
-    const auto others = missing.size() > 1 ? fmt::format("; so are {} others: {}", missing.size() - 1,
-                                                         name_some({missing.begin() + 1, missing.end()}))
-                                           : std::string{};
+    const auto others = missing.size() > 1 ? "; nor are " + name_some({missing.begin() + 1, missing.end()}) : "";
     return Error{Error::Kind::mismatch, (repository.folder / file).string(), missing.front(),
                  "is listed in the index but not in this file" + others,
                  "Download the file and the index again, or pass --not-strict to go on without"};
   }
-  repository.notes.push_back(
-      fmt::format("{} tensors of the index are in no file: {}", missing.size(), name_some(missing)));
+  repository.notes.push_back("tensors of the index that are in no file: " + name_some(missing));
   return done();
 }
 
@@ -112,7 +111,8 @@ void note_total_size(HuggingFaceRepository& repository) {
   const auto* declared = repository.index_metadata.if_contains("total_size");
   if (!declared || !declared->is_number()) return;
   std::int64_t bytes = 0;
-  for (const auto& [name, tensor] : repository.catalogue.tensors) bytes += byte_count(tensor.shape, tensor.dtype).value_or(0);
+  for (const auto& [name, tensor] : repository.catalogue.tensors)
+    bytes += byte_count(tensor.shape, tensor.dtype).value_or(0);
   if (declared->to_number<double>() != static_cast<double>(bytes)) {
     repository.notes.push_back(fmt::format("the index declares a total_size of {} bytes, but its tensors have {}",
                                            python_json(*declared), bytes));
@@ -120,7 +120,7 @@ void note_total_size(HuggingFaceRepository& repository) {
 }
 
 void note_tokenizer(HuggingFaceRepository& repository) {
-  const std::set<std::string> tokenizers{"tokenizer.json", "tokenizer.model", "vocab.json",   "vocab.txt",
+  const std::set<std::string> tokenizers{"tokenizer.json", "tokenizer.model", "vocab.json",    "vocab.txt",
                                          "spiece.model",   "tekken.json",     "tiktoken.model"};
   const auto is_tokenizer = [&](const CarriedFile& file) {
     const auto name = file.path.string();

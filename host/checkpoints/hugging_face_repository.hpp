@@ -64,10 +64,10 @@ struct HuggingFaceRepository {
   std::vector<WeightLocation> weight_map;  // in the order of the index; without one, of the files' bytes
   std::vector<WeightFile> weight_files;    // by name
   bool has_index = false;
-  boost::json::object index_metadata;      // "metadata" of the index
-  std::vector<CarriedFile> side_files;     // by path; sources are resolved, paths relative to the folder
-  std::vector<LeftOutFile> left_out;       // by name
-  std::vector<std::string> notes;          // what a user should know: one sentence each, without a full stop
+  boost::json::object index_metadata;   // "metadata" of the index
+  std::vector<CarriedFile> side_files;  // by path; sources are resolved, paths relative to the folder
+  std::vector<LeftOutFile> left_out;    // by name
+  std::vector<std::string> notes;       // what a user should know: one sentence each, without a full stop
 
   // Validates every weight file's header against its size and the index before it returns. Errors name the file and
   // tensor: io (missing, unreadable), format (a broken file), mismatch (index, files and each other), unsupported (an

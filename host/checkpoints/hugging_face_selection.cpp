@@ -7,6 +7,7 @@
 #include <map>
 #include <regex>
 #include <set>
+#include <string_view>
 
 #include "checkpoints/python_json.hpp"
 #include "formats/input_file.hpp"
@@ -39,7 +40,10 @@ Result<std::set<std::string>> names_in(const fs::path& folder) {
     error.clear();
   }
   if (error) {
-    return Error{Error::Kind::io, folder.string(), {}, "cannot be listed: " + error.message(),
+    return Error{Error::Kind::io,
+                 folder.string(),
+                 {},
+                 "cannot be listed: " + error.message(),
                  "Check that the folder is there and readable"};
   }
   return names;
@@ -94,7 +98,8 @@ Result<WeightSelection> from_set(const fs::path& folder, const Naming& naming, c
   std::vector<std::string> missing;
   // A claimed count is at most 99999.
   for (int i = first; i < first + std::stoi(count); ++i) {
-    if (!numbers.contains(i)) missing.push_back(fmt::format("{}-{:05d}-of-{}.{}", naming.stem, i, count, naming.extension));
+    if (!numbers.contains(i))
+      missing.push_back(fmt::format("{}-{:05d}-of-{}.{}", naming.stem, i, count, naming.extension));
   }
   if (!missing.empty()) {
     return Error{Error::Kind::mismatch, folder.string(), missing.front(),
@@ -118,10 +123,10 @@ Result<WeightSelection> select_weights(const fs::path& folder) {
     if (names->contains(naming.index())) {
       auto selection = from_index(folder, naming);
       if (!selection || !single || selection->files == std::vector{naming.single()}) return selection;
-      return Error{Error::Kind::mismatch, folder.string(), naming.single(),
-                   fmt::format("stands beside {}, which names other files ({})", naming.index(),
-                               name_some(selection->files)),
-                   "Remove whichever of the two is stale"};
+      return Error{
+          Error::Kind::mismatch, folder.string(), naming.single(),
+          fmt::format("stands beside {}, which names other files ({})", naming.index(), name_some(selection->files)),
+          "Remove whichever of the two is stale"};
     }
     if (single) {
       WeightSelection selection;
@@ -148,24 +153,26 @@ std::vector<std::string> missing_files(const fs::path& folder, const std::vector
 Error no_weights(const fs::path& folder) {
   const auto names = names_in(folder);
   if (!names) return names.error();
-  const auto found = [&](auto matches) -> std::string {
-    const auto name = std::find_if(names->begin(), names->end(), matches);
-    return name == names->end() ? std::string{} : *name;
-  };
   if (names->contains("adapter_config.json")) {
     return {Error::Kind::unsupported, folder.string(), "adapter_config.json", "is an adapter (LoRA), not a whole model",
             "Merge it into its base model and convert the result"};
   }
   struct Other {
-    const char* extension;
-    const char* format;
+    std::string_view extension;
+    std::string_view format;
   };
-  for (const auto& [extension, format] :
-       {Other{".gguf", "GGUF"}, Other{".pth", "the publisher's own"}, Other{".msgpack", "Flax"},
-        Other{".h5", "TensorFlow"}, Other{".onnx", "ONNX"}, Other{".bin", "an unknown .bin"}, Other{".pt", "an unknown .pt"}}) {
-    const auto name = found([&](const std::string& n) { return n.ends_with(extension); });
-    if (!name.empty()) {
-      return {Error::Kind::unsupported, folder.string(), name, fmt::format("has weights only in {} format", format),
+  constexpr std::array<Other, 7> kOthers{{{".gguf", "GGUF"},
+                                          {".pth", "the publisher's own"},
+                                          {".msgpack", "Flax"},
+                                          {".h5", "TensorFlow"},
+                                          {".onnx", "ONNX"},
+                                          {".bin", "an unknown .bin"},
+                                          {".pt", "an unknown .pt"}}};
+  for (const auto& other : kOthers) {
+    for (const auto& name : *names) {
+      if (!name.ends_with(other.extension)) continue;
+      return {Error::Kind::unsupported, folder.string(), name,
+              fmt::format("has weights only in {} format", other.format),
               "Use the model's safetensors or pytorch_model.bin files"};
     }
   }

@@ -13,9 +13,9 @@ namespace weighbridge {
 
 struct WeightSelection {
   WeightFormat format = WeightFormat::safetensors;
-  std::vector<std::string> files;           // sorted, relative to the folder; empty if there are no weights
-  std::vector<WeightLocation> weight_map;   // of the index, in its order
-  std::filesystem::path index;              // empty if there is none
+  std::vector<std::string> files;          // sorted, relative to the folder; empty if there are no weights
+  std::vector<WeightLocation> weight_map;  // of the index, in its order
+  std::filesystem::path index;             // empty if there is none
   boost::json::object index_metadata;
 };
 

@@ -27,7 +27,8 @@ bool starts_with_one_of(std::string_view name, const auto& beginnings) {
 
 // What tools leave in a folder; not worth a word.
 bool is_litter(std::string_view name, bool directory) {
-  constexpr std::array<std::string_view, 5> kFolders{".git", ".cache", ".huggingface", "__pycache__", ".ipynb_checkpoints"};
+  constexpr std::array<std::string_view, 5> kFolders{".git", ".cache", ".huggingface", "__pycache__",
+                                                     ".ipynb_checkpoints"};
   constexpr std::array<std::string_view, 3> kEndings{".lock", ".incomplete", ".tmp"};
   return directory ? is_one_of(name, kFolders) : name == ".DS_Store" || ends_with_one_of(name, kEndings);
 }
@@ -41,11 +42,13 @@ bool is_training_state(std::string_view stem) {
 // Why a file is not carried; empty if it is.
 std::string reason_against(const fs::path& path) {
   std::string name = path.filename().string();
-  std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  constexpr std::array<std::string_view, 12> kWeights{
-      ".safetensors", ".bin", ".pth", ".ckpt", ".gguf", ".ggml", ".h5", ".msgpack", ".onnx", ".onnx_data", ".ot", ".tflite"};
-  constexpr std::array<std::string_view, 4> kIndexes{
-      ".safetensors.index.json", ".bin.index.json", ".msgpack.index.json", ".h5.index.json"};
+  std::transform(name.begin(), name.end(), name.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  constexpr std::array<std::string_view, 12> kWeights{".safetensors", ".bin",       ".pth", ".ckpt",
+                                                      ".gguf",        ".ggml",      ".h5",  ".msgpack",
+                                                      ".onnx",        ".onnx_data", ".ot",  ".tflite"};
+  constexpr std::array<std::string_view, 4> kIndexes{".safetensors.index.json", ".bin.index.json",
+                                                     ".msgpack.index.json", ".h5.index.json"};
   constexpr std::array<std::string_view, 3> kWeightStems{"model", "pytorch_model", "consolidated"};
   const bool torch = name.ends_with(".pt");
   if (is_training_state(name) && (torch || ends_with_one_of(name, kWeights))) return "training state";
@@ -92,17 +95,23 @@ class Search {
     for (fs::directory_iterator entry{folder, error}, end; !error && entry != end; entry.increment(error)) {
       entries.push_back(*entry);
       if (++seen_ > kMaxFiles) {
-        return Error{Error::Kind::mismatch, root_.string(), {}, "holds more than 100000 files",
+        return Error{Error::Kind::mismatch,
+                     root_.string(),
+                     {},
+                     "holds more than 100000 files",
                      "Give the folder of the model alone"};
       }
     }
     if (error) {
-      return Error{Error::Kind::io, folder.string(), {}, "cannot be listed: " + error.message(),
+      return Error{Error::Kind::io,
+                   folder.string(),
+                   {},
+                   "cannot be listed: " + error.message(),
                    "Check that the folder is readable"};
     }
     std::sort(entries.begin(), entries.end());
     for (const auto& entry : entries) {
-      auto status = entry.is_symlink() ? link(entry.path()) : plain(entry, depth);
+      auto status = entry.is_symlink(error) ? link(entry.path()) : plain(entry, depth);
       if (!status) return status;
     }
     return done();
@@ -112,7 +121,9 @@ class Search {
 
  private:
   std::string name_of(const fs::path& path) const { return path.lexically_relative(root_).generic_string(); }
-  void left_out(const fs::path& path, std::string reason) { found.left_out.push_back({name_of(path), std::move(reason)}); }
+  void left_out(const fs::path& path, std::string reason) {
+    found.left_out.push_back({name_of(path), std::move(reason)});
+  }
 
   Status plain(const fs::directory_entry& entry, int depth) {
     std::error_code error;
@@ -140,7 +151,9 @@ class Search {
     const auto target = fs::canonical(path, error);
     if (error) {
       std::error_code ignored;
-      return Error{Error::Kind::io, path.string(), {},
+      return Error{Error::Kind::io,
+                   path.string(),
+                   {},
                    "is a link to " + fs::read_symlink(path, ignored).string() + ", which is not there",
                    "Download the file again, or remove the link"};
     }
@@ -175,7 +188,8 @@ Result<SideFiles> find_side_files(const fs::path& folder, const std::set<std::st
   std::error_code error;
   const auto root = fs::canonical(folder, error);
   if (error) {
-    return Error{Error::Kind::io, folder.string(), {}, "cannot be found: " + error.message(), "Check the folder's name"};
+    return Error{
+        Error::Kind::io, folder.string(), {}, "cannot be found: " + error.message(), "Check the folder's name"};
   }
   Search search{root, weights};
   if (auto status = search.visit(root, 0); !status) return std::move(status).error();

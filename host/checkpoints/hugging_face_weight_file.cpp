@@ -14,7 +14,9 @@ namespace weighbridge {
 namespace {
 
 void sort_by_place(std::vector<StoredTensor>& tensors) {
-  const auto place = [](const StoredTensor& t) { return std::tuple{t.extents.front().offset, std::string_view{t.name}}; };
+  const auto place = [](const StoredTensor& t) {
+    return std::tuple{t.extents.front().offset, std::string_view{t.name}};
+  };
   std::sort(tensors.begin(), tensors.end(), [&](const auto& a, const auto& b) { return place(a) < place(b); });
 }
 
@@ -55,7 +57,8 @@ Result<WeightFileContent> read_torch_weights(const std::filesystem::path& path, 
   for (std::size_t i = 0; i + 1 < items.size(); i += 2) {
     const auto name = items[i].text();
     const auto* tensor = items[i + 1].tensor();
-    if (!name) return refuse({}, fmt::format("has a key that is a {}, not a tensor's name", to_string(items[i].kind())));
+    if (!name)
+      return refuse({}, fmt::format("has a key that is a {}, not a tensor's name", to_string(items[i].kind())));
     if (items[i + 1].is(PickleKind::dict) && !items[i + 1].items().empty()) {
       return refuse(std::string{*name}, "is a dict, so the file is a training checkpoint and no plain model");
     }

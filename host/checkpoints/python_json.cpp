@@ -41,9 +41,8 @@ StandardText standardise(std::string_view text) {
     double value;
   };
   constexpr double kInfinity = std::numeric_limits<double>::infinity();
-  const Token tokens[] = {{"NaN", std::numeric_limits<double>::quiet_NaN()},
-                          {"Infinity", kInfinity},
-                          {"-Infinity", -kInfinity}};
+  const Token tokens[] = {
+      {"NaN", std::numeric_limits<double>::quiet_NaN()}, {"Infinity", kInfinity}, {"-Infinity", -kInfinity}};
   StandardText out;
   out.text.reserve(text.size());
   std::size_t numbers = 0;

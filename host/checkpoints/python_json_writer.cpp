@@ -69,7 +69,9 @@ class Writer {
       case json::kind::int64: out += std::to_string(v.get_int64()); break;
       case json::kind::uint64: out += std::to_string(v.get_uint64()); break;
       case json::kind::double_: number(v.get_double()); break;
-      case json::kind::string: write_string(out, {v.get_string().data(), v.get_string().size()}, style_.ensure_ascii); break;
+      case json::kind::string:
+        write_string(out, {v.get_string().data(), v.get_string().size()}, style_.ensure_ascii);
+        break;
       case json::kind::array: array(v.get_array(), level); break;
       case json::kind::object: object(v.get_object(), level); break;
     }
@@ -168,7 +170,8 @@ std::string python_float(double value) {
     const auto fraction = count > 1 ? "." + digits.substr(1) : "";
     return fmt::format("{}{}{}e{}{:02d}", sign, digits[0], fraction, exponent < 0 ? '-' : '+', std::abs(exponent));
   }
-  if (exponent < 0) return fmt::format("{}0.{}{}", sign, std::string(static_cast<std::size_t>(-exponent - 1), '0'), digits);
+  if (exponent < 0)
+    return fmt::format("{}0.{}{}", sign, std::string(static_cast<std::size_t>(-exponent - 1), '0'), digits);
   if (count <= exponent + 1) {
     return fmt::format("{}{}{}.0", sign, digits, std::string(static_cast<std::size_t>(exponent + 1 - count), '0'));
   }

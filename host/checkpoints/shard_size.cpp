@@ -26,9 +26,19 @@ Result<std::uint64_t> parse_size(std::string_view text) {
     std::string_view name;
     double bytes;
   };
-  constexpr std::array<Unit, 14> kUnits{{{"", 1}, {"B", 1}, {"K", 1e3}, {"M", 1e6}, {"G", 1e9}, {"T", 1e12},
-                                         {"KB", 1e3}, {"MB", 1e6}, {"GB", 1e9}, {"TB", 1e12},
-                                         {"KIB", 1024.0}, {"MIB", 1048576.0}, {"GIB", 1073741824.0},
+  constexpr std::array<Unit, 14> kUnits{{{"", 1},
+                                         {"B", 1},
+                                         {"K", 1e3},
+                                         {"M", 1e6},
+                                         {"G", 1e9},
+                                         {"T", 1e12},
+                                         {"KB", 1e3},
+                                         {"MB", 1e6},
+                                         {"GB", 1e9},
+                                         {"TB", 1e12},
+                                         {"KIB", 1024.0},
+                                         {"MIB", 1048576.0},
+                                         {"GIB", 1073741824.0},
                                          {"TIB", 1099511627776.0}}};
   const auto known = std::find_if(kUnits.begin(), kUnits.end(), [&](const Unit& u) { return u.name == unit; });
   if (known == kUnits.end()) return refused;

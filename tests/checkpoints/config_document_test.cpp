@@ -80,7 +80,8 @@ TEST(ConfigDocument, SetReplacesInPlaceAndAppends) {
   ASSERT_TRUE(document.set("list.0", "five"));
   ASSERT_TRUE(document.set("list.1", 6));
   ASSERT_TRUE(document.set("new.deep", true));
-  EXPECT_EQ(document.text({.indent = 0}), R"({"a":2,"list":["five",6],"z":{"x":1e-06},"new":{"deep":true}})" "\n");
+  EXPECT_EQ(document.text({.indent = 0}), R"({"a":2,"list":["five",6],"z":{"x":1e-06},"new":{"deep":true}})"
+                                          "\n");
 }
 
 TEST(ConfigDocument, SetRefusesPathsThatDoNotFit) {
@@ -94,7 +95,8 @@ TEST(ConfigDocument, SetRefusesPathsThatDoNotFit) {
   ASSERT_FALSE(past_end);
   EXPECT_THAT(past_end.error().problem, HasSubstr("no index of a list of 1"));
   EXPECT_FALSE(document.set("", 1));
-  EXPECT_EQ(document.text({.indent = 0}), R"({"a":1,"list":[5]})" "\n");
+  EXPECT_EQ(document.text({.indent = 0}), R"({"a":1,"list":[5]})"
+                                          "\n");
 }
 
 TEST(ConfigDocument, RemoveKeepsTheOrder) {
@@ -103,12 +105,14 @@ TEST(ConfigDocument, RemoveKeepsTheOrder) {
   EXPECT_TRUE(document.remove("c.d.1"));
   EXPECT_FALSE(document.remove("c.d.7"));
   EXPECT_FALSE(document.remove("absent.path"));
-  EXPECT_EQ(document.text({.indent = 0}), R"({"b":2,"c":{"d":[1,3]},"e":4})" "\n");
+  EXPECT_EQ(document.text({.indent = 0}), R"({"b":2,"c":{"d":[1,3]},"e":4})"
+                                          "\n");
 }
 
 TEST(ConfigDocument, SortsKeysOnDemandAsTransformersDoes) {
   const auto document = *ConfigDocument::parse(R"({"b": 1, "B": 2, "a": {"d": 1, "c": 2}})", {});
-  EXPECT_EQ(document.text({.sort_keys = true}), "{\n  \"B\": 2,\n  \"a\": {\n    \"c\": 2,\n    \"d\": 1\n  },\n  \"b\": 1\n}\n");
+  EXPECT_EQ(document.text({.sort_keys = true}),
+            "{\n  \"B\": 2,\n  \"a\": {\n    \"c\": 2,\n    \"d\": 1\n  },\n  \"b\": 1\n}\n");
 }
 
 TEST(ConfigDocument, TheRootMustBeAnObject) {

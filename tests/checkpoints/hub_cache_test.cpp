@@ -13,9 +13,9 @@ namespace weighbridge {
 namespace {
 
 namespace fs = std::filesystem;
-using testing::HasSubstr;
 using test::one_tensor;
 using test::TemporaryFolder;
+using testing::HasSubstr;
 
 constexpr const char* kCommit = "0123456789abcdef0123456789abcdef01234567";
 

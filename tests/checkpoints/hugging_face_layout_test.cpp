@@ -27,7 +27,8 @@ TEST(ParseSize, AcceptsWhatPeopleWrite) {
 }
 
 TEST(ParseSize, RefusesTheRest) {
-  for (const auto* text : {"", "GB", "5XB", "-5GB", "0", "0GB", "nan", "infGB", "1e5GB", "5GBB", "99999999TB", "0x10"}) {
+  for (const auto* text :
+       {"", "GB", "5XB", "-5GB", "0", "0GB", "nan", "infGB", "1e5GB", "5GBB", "99999999TB", "0x10"}) {
     const auto size = parse_size(text);
     ASSERT_FALSE(size) << text;
     EXPECT_EQ(size.error().kind, Error::Kind::usage);
@@ -96,7 +97,8 @@ TEST(HuggingFaceLayout, OneSmallModelToTheByte) {
   EXPECT_EQ(layout.files[1].path, "model.safetensors");
   const std::string header =
       R"({"__metadata__":{"format":"pt"},"w":{"dtype":"F32","shape":[2,2],"data_offsets":[0,16]},)"
-      R"("a":{"dtype":"BF16","shape":[1],"data_offsets":[16,18]},"bb":{"dtype":"BF16","shape":[3],"data_offsets":[18,24]}})";
+      R"("a":{"dtype":"BF16","shape":[1],"data_offsets":[16,18]},)"
+      R"("bb":{"dtype":"BF16","shape":[3],"data_offsets":[18,24]}})";
   ASSERT_EQ(header.size(), 201U);
   EXPECT_EQ(literal_of(layout, "model.safetensors"), std::string("\xd0\0\0\0\0\0\0\0", 8) + header + "       ");
   EXPECT_EQ(layout.files[1].size, 8U + 208 + 24);
@@ -271,10 +273,12 @@ TEST(HuggingFaceLayout, IndexMetadataIsKeptAndMadeTrue) {
   };
   // The same model: a count that leaves buffers out stays as it is.
   EXPECT_EQ(metadata(lay_out(request)),
-            "{\n  \"metadata\": {\n    \"origin\": \"here\",\n    \"total_parameters\": 15,\n    \"total_size\": 16\n  },\n  ");
+            "{\n  \"metadata\": {\n    \"origin\": \"here\",\n    \"total_parameters\": 15,\n    \"total_size\": 16\n  "
+            "},\n  ");
   request.tensors.push_back({"e", DType::f32, {3}});
   EXPECT_EQ(metadata(lay_out(request)),
-            "{\n  \"metadata\": {\n    \"origin\": \"here\",\n    \"total_parameters\": 19,\n    \"total_size\": 28\n  },\n  ");
+            "{\n  \"metadata\": {\n    \"origin\": \"here\",\n    \"total_parameters\": 19,\n    \"total_size\": 28\n  "
+            "},\n  ");
 }
 
 TEST(HuggingFaceLayout, RefusesWhatNoFileCanHold) {

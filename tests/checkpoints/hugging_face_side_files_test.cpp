@@ -8,9 +8,9 @@ namespace weighbridge {
 namespace {
 
 namespace fs = std::filesystem;
+using test::TemporaryFolder;
 using testing::ElementsAre;
 using testing::HasSubstr;
-using test::TemporaryFolder;
 
 std::vector<std::string> carried(const SideFiles& found) {
   std::vector<std::string> names;
@@ -26,13 +26,36 @@ std::vector<std::string> left_out(const SideFiles& found) {
 
 TEST(HuggingFaceSideFiles, CarriesEverythingButWeightsAndLitter) {
   const TemporaryFolder folder;
-  for (const auto* name :
-       {"config.json", "generation_config.json", "tokenizer.json", "tokenizer.model", "chat_template.jinja", "README.md",
-        "LICENSE", ".gitattributes", "modeling_some.py", "preprocessor_config.json", "spk_dict.pt", "figures/plot.png",
-        "original/params.json", "original/consolidated.00.pth", "pytorch_model.bin", "pytorch_model.bin.index.json",
-        "model.safetensors", "model.fp16.safetensors", "model.gguf", "flax_model.msgpack", "tf_model.h5",
-        "onnx/model.onnx", "optimizer.pt", "training_args.bin", "checkpoint-500/config.json", ".git/HEAD",
-        ".cache/huggingface/x", "__pycache__/modeling_some.pyc", "model.safetensors.lock", "x.incomplete"}) {
+  for (const auto* name : {"config.json",
+                           "generation_config.json",
+                           "tokenizer.json",
+                           "tokenizer.model",
+                           "chat_template.jinja",
+                           "README.md",
+                           "LICENSE",
+                           ".gitattributes",
+                           "modeling_some.py",
+                           "preprocessor_config.json",
+                           "spk_dict.pt",
+                           "figures/plot.png",
+                           "original/params.json",
+                           "original/consolidated.00.pth",
+                           "pytorch_model.bin",
+                           "pytorch_model.bin.index.json",
+                           "model.safetensors",
+                           "model.fp16.safetensors",
+                           "model.gguf",
+                           "flax_model.msgpack",
+                           "tf_model.h5",
+                           "onnx/model.onnx",
+                           "optimizer.pt",
+                           "training_args.bin",
+                           "checkpoint-500/config.json",
+                           ".git/HEAD",
+                           ".cache/huggingface/x",
+                           "__pycache__/modeling_some.pyc",
+                           "model.safetensors.lock",
+                           "x.incomplete"}) {
     folder.write(name, "x");
   }
   const auto found = find_side_files(folder.path(), {"model.safetensors"});

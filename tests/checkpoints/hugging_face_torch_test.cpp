@@ -3,7 +3,6 @@
 #include <cstdint>
 #include <fstream>
 #include <sstream>
-#include <source_location>
 #include <string>
 #include <string_view>
 
@@ -20,9 +19,7 @@ using std::string_view_literals::operator""sv;
 using test::TemporaryFolder;
 
 // The files that torch_files/make.py had torch write.
-fs::path torch_file(const char* name) {
-  return fs::path{std::source_location::current().file_name()}.parent_path() / "torch_files" / name;
-}
+fs::path torch_file(const char* name) { return fs::path{__FILE__}.parent_path() / "torch_files" / name; }
 
 std::string bytes_of(const fs::path& file) {
   std::ostringstream out;
@@ -49,9 +46,10 @@ TEST_P(HuggingFaceTorch, TensorsLieWhereTorchPutThem) {
   EXPECT_EQ(repository->format, WeightFormat::torch);
   EXPECT_FALSE(repository->has_index);
   EXPECT_THAT(repository->notes,
-              ElementsAre("pytorch_model.bin: 1 entries are no tensors and are not converted: version"));
+              ElementsAre("pytorch_model.bin: entries that are no tensors and are not converted: version"));
 
-  const auto check = [&](const char* name, DType dtype, const Shape& shape, std::uint64_t offset, const Shape& strides) {
+  const auto check = [&](const char* name, DType dtype, const Shape& shape, std::uint64_t offset,
+                         const Shape& strides) {
     const auto found = repository->catalogue.tensors.find(name);
     ASSERT_NE(found, repository->catalogue.tensors.end()) << name;
     EXPECT_EQ(found->second.dtype, dtype) << name;
@@ -73,7 +71,7 @@ TEST_P(HuggingFaceTorch, TensorsLieWhereTorchPutThem) {
 
 INSTANTIATE_TEST_SUITE_P(BothForms, HuggingFaceTorch,
                          testing::Values(Places{"zip.bin", 1216, 1344, 1536, 1600, 1728},
-                                           Places{"stream.bin", 1013, 1073, 1045, 1057, 1161}));
+                                         Places{"stream.bin", 1013, 1073, 1045, 1057, 1161}));
 
 TEST(HuggingFaceTorchFolder, ReadsShardsByTheirIndex) {
   const TemporaryFolder folder;
@@ -106,8 +104,8 @@ TEST(HuggingFaceTorchFolder, BrokenFilesAreNamed) {
   const TemporaryFolder folder;
   folder.write("config.json", "{}");
   const auto bytes = bytes_of(torch_file("zip.bin"));
-  for (const auto& content : {std::string{}, std::string{"junk"}, bytes.substr(0, bytes.size() - 100),
-                              std::string{"\x80\x02]q\x00.", 6}}) {
+  for (const auto& content :
+       {std::string{}, std::string{"junk"}, bytes.substr(0, bytes.size() - 100), std::string{"\x80\x02]q\x00.", 6}}) {
     const auto file = folder.write("pytorch_model.bin", content);
     const auto repository = HuggingFaceRepository::open(folder.path());
     ASSERT_FALSE(repository) << content.size();
@@ -134,8 +132,8 @@ TEST(HuggingFaceTorchFolder, OtherObjectsThanStateDictsAreRefused) {
   EXPECT_EQ(list.error().kind, Error::Kind::unsupported) << list.error().text();
   EXPECT_EQ(list.error().file, file.string());
   // {"model": {"a": 1}}
-  folder.write("pytorch_model.bin",
-               stream_of("\x80\x02}X\x05\x00\x00\x00model}X\x01\x00\x00\x00" "aK\x01ss."sv));
+  folder.write("pytorch_model.bin", stream_of("\x80\x02}X\x05\x00\x00\x00model}X\x01\x00\x00\x00"
+                                              "aK\x01ss."sv));
   const auto nested = HuggingFaceRepository::open(folder.path());
   ASSERT_FALSE(nested);
   EXPECT_EQ(nested.error().kind, Error::Kind::unsupported) << nested.error().text();
@@ -146,7 +144,8 @@ TEST(HuggingFaceTorchFolder, OtherObjectsThanStateDictsAreRefused) {
 TEST(HuggingFaceTorchFolder, AForbiddenGlobalIsRefused) {
   const TemporaryFolder folder;
   folder.write("config.json", "{}");
-  const auto file = folder.write("pytorch_model.bin", stream_of("\x80\x02" "cos\nsystem\nX\x04\x00\x00\x00true\x85R."sv));
+  const auto file = folder.write("pytorch_model.bin", stream_of("\x80\x02"
+                                                                "cos\nsystem\nX\x04\x00\x00\x00true\x85R."sv));
   const auto repository = HuggingFaceRepository::open(folder.path());
   ASSERT_FALSE(repository);
   EXPECT_EQ(repository.error().file, file.string());

@@ -99,8 +99,8 @@ TEST(PythonJson, ARepeatedKeyIsNamed) {
 
 TEST(PythonJson, BrokenTextIsRefusedWithItsPlace) {
   EXPECT_THAT(error_of("{\"a\": 1,\n}").problem, HasSubstr("line 2 column 1"));
-  for (const auto* text : {"", "{", "{\"a\": }", "[1,]", "[1] x", "nul", "[+1]", "[01]", "[Infinit]", "[NaNs]", "[--Infinity]",
-                           "\"\xff\"", "{'a': 1}", "[1 2]", "\"open"}) {
+  for (const auto* text : {"", "{", "{\"a\": }", "[1,]", "[1] x", "nul", "[+1]", "[01]", "[Infinit]", "[NaNs]",
+                           "[--Infinity]", "\"\xff\"", "{'a': 1}", "[1 2]", "\"open"}) {
     const auto error = error_of(text);
     EXPECT_EQ(error.kind, Error::Kind::format) << text;
     EXPECT_EQ(error.file, "config.json") << text;

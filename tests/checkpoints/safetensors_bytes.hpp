@@ -18,8 +18,9 @@ inline std::string safetensors_bytes(std::string_view header, std::string_view d
 // One U8 tensor of `count` elements, each `fill`. Its data begins at byte 8 + header length.
 inline std::string one_tensor(std::string_view name, std::size_t count = 2, char fill = 1) {
   const auto n = std::to_string(count);
-  return safetensors_bytes("{\"" + std::string{name} + R"(":{"dtype":"U8","shape":[)" + n + R"(],"data_offsets":[0,)" + n + "]}}",
-                           std::string(count, fill));
+  return safetensors_bytes(
+      "{\"" + std::string{name} + R"(":{"dtype":"U8","shape":[)" + n + R"(],"data_offsets":[0,)" + n + "]}}",
+      std::string(count, fill));
 }
 
 }  // namespace weighbridge::test
