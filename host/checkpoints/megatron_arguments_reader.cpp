@@ -26,10 +26,20 @@ constexpr std::array kModelArguments = std::to_array<std::string_view>({
     "num_layers_in_first_pipeline_stage", "num_layers_in_last_pipeline_stage", "num_query_groups",
     "original_max_position_embeddings", "params_dtype", "pipeline_model_parallel_layout", "position_embedding_type",
     "q_lora_rank", "rope_type", "seq_length", "share_embeddings_and_output_weights", "should_pad_vocab", "softmax_scale",
-    "softmax_type", "spec", "v_head_dim", "vocab_size", "window_attn_skip_freq", "window_size",
+    "softmax_type", "v_head_dim", "vocab_size", "window_attn_skip_freq", "window_size",
 });
 constexpr std::array kModelPrefixes = std::to_array<std::string_view>(
     {"dsa_", "linear_", "mamba_", "moe_", "mrope_", "mtp_", "qk_", "rope_scaling", "rotary_", "yarn_"});
+
+// Of the training run all the same.
+constexpr std::array kRunPrefixes = std::to_array<std::string_view>(
+    {"mamba_inference", "moe_routing_trace", "moe_upcycling", "moe_use_upcycling"});
+
+// Every run has them, with defaults, but they mean something with multi-latent attention only.
+constexpr std::array kLatentAttention = std::to_array<std::string_view>({
+    "beta_fast", "beta_slow", "kv_lora_rank", "mscale", "mscale_all_dim", "original_max_position_embeddings", "q_lora_rank",
+    "qk_head_dim", "qk_pos_emb_head_dim", "rope_type", "rotary_scaling_factor", "v_head_dim",
+});
 
 struct Renaming {
   std::string_view argument;
@@ -48,9 +58,14 @@ constexpr std::array kRenamings = std::to_array<Renaming>({
     {"decoder_last_pipeline_num_layers", "num_layers_in_last_pipeline_stage"},
 });
 
+template <std::size_t N>
+bool starts_with_any(std::string_view name, const std::array<std::string_view, N>& prefixes) {
+  return std::any_of(prefixes.begin(), prefixes.end(), [&](auto prefix) { return name.starts_with(prefix); });
+}
+
 bool describes_model(std::string_view name) {
-  return std::find(kModelArguments.begin(), kModelArguments.end(), name) != kModelArguments.end() ||
-         std::any_of(kModelPrefixes.begin(), kModelPrefixes.end(), [&](auto prefix) { return name.starts_with(prefix); });
+  if (std::find(kModelArguments.begin(), kModelArguments.end(), name) != kModelArguments.end()) return true;
+  return starts_with_any(name, kModelPrefixes) && !starts_with_any(name, kRunPrefixes);
 }
 
 bool is_renamed(std::string_view name) {
@@ -144,10 +159,10 @@ Result<MegatronArguments> document_from_arguments(PickleValue arguments, std::st
   MegatronArguments result;
   auto& document = result.document;
   for (const auto& [name, value] : given)
-    if (describes_model(name)) document[name] = value;
+    if (describes_model(name) && !value.is_null()) document[name] = value;
   for (const auto& [argument, field] : kRenamings)
     if (const auto* value = given.if_contains(argument); value && !value->is_null())
-      if (const auto* there = document.if_contains(field); !there || there->is_null()) document[field] = *value;
+      document.emplace(field, *value);
 
   document["share_embeddings_and_output_weights"] = !flag_field(given, "untie_embeddings_and_output_weights");
   if (given.contains("disable_bias_linear")) document["add_bias_linear"] = !flag_field(given, "disable_bias_linear");
@@ -155,6 +170,9 @@ Result<MegatronArguments> document_from_arguments(PickleValue arguments, std::st
     if (const auto* heads = given.if_contains("num_attention_heads")) document["num_query_groups"] = *heads;
   if (flag_field(given, "use_rotary_position_embeddings")) document["position_embedding_type"] = "rope";
   if (const auto positions = integer_field(given, "max_position_embeddings")) document["seq_length"] = *positions;
+  if (!flag_field(given, "multi_latent_attention"))
+    for (const auto name : kLatentAttention) document.erase(name);
+  if (!flag_field(document, "rope_scaling")) document.erase("rope_scaling_factor");
   set_activation(given, document);
   set_precision(given, document);
   set_vocabulary(given, result);

@@ -37,7 +37,7 @@ constexpr std::array kZero = std::to_array<std::string_view>(
 
 // Fields of the document that have another form as arguments, or that say how another run was split.
 constexpr std::array kNotCopied = std::to_array<std::string_view>({
-    "_builder_", "_target_", "activation_func", "data_parallel_size", "expert_model_parallel_size",
+    "_builder_", "_target_", "activation_func", "cp_comm_type", "data_parallel_size", "expert_model_parallel_size",
     "expert_tensor_parallel_size", "hf_model_id", "no_save_optim", "no_save_rng", "num_layers_in_first_pipeline_stage",
     "num_layers_in_last_pipeline_stage", "num_moe_experts", "pipeline_model_parallel_layout",
     "pipeline_model_parallel_size", "rope_scaling", "seq_len_interpolation_factor",
@@ -111,7 +111,7 @@ Result<PickleValue> arguments_from_document(const boost::json::object& document,
   for (const auto name : kOne) arguments.emplace(name, arena.integer(1));
   for (const auto name : kZero) arguments.emplace(name, arena.integer(0));
   for (const auto& [name, value] : document)
-    if (!contains(kNotCopied, name)) copy_as(name, name);
+    if (!contains(kNotCopied, name) && !(value.is_null() && arguments.contains(std::string_view(name)))) copy_as(name, name);
 
   for (const auto argument : {"swiglu", "squared_relu", "quick_geglu"})
     arguments.insert_or_assign(argument, arena.boolean(*gate == argument));
@@ -128,15 +128,14 @@ Result<PickleValue> arguments_from_document(const boost::json::object& document,
   copy_as("rotary_seq_len_interpolation_factor", "seq_len_interpolation_factor");
   if (const auto rows = padded_vocab_size ? padded_vocab_size : integer_field(document, "vocab_size"))
     arguments.insert_or_assign("padded_vocab_size", arena.integer(*rows));
-  const auto peer_to_peer = std::array{arena.text("p2p")};
-  arguments.emplace("cp_comm_type", arena.list(peer_to_peer));
+  const auto communication = std::array{arena.text(string_field(document, "cp_comm_type").value_or("p2p"))};
+  arguments.insert_or_assign("cp_comm_type", arena.list(communication));
   arguments.emplace("config_logger_dir", arena.text(""));
   arguments.emplace("transformer_impl", arena.text("transformer_engine"));
   arguments.insert_or_assign("ckpt_format", arena.text("torch_dist"));
-  if (const auto source = string_field(document, "hf_model_id")) {
-    arguments.insert_or_assign("tokenizer_type", arena.text("HuggingFaceTokenizer"));
-    arguments.insert_or_assign("tokenizer_model", arena.text(*source));
-  }
+  const auto source = string_field(document, "hf_model_id").value_or("");
+  arguments.insert_or_assign("tokenizer_type", arena.text(source.empty() ? "NullTokenizer" : "HuggingFaceTokenizer"));
+  arguments.insert_or_assign("tokenizer_model", source.empty() ? arena.none() : arena.text(source));
 
   std::vector<PicklePair> attributes;
   for (const auto& [name, value] : arguments) attributes.emplace_back(arena.text(name), value);

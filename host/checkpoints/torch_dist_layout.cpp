@@ -117,7 +117,7 @@ class Writer {
       const auto bytes = byte_count(parameter.shape, parameter.dtype);
       if (!bytes) return mismatch(parameter, fmt::format("a size of {} does not fit", to_string(parameter.shape)));
       auto place = place_of(parameter);
-      auto framing = lay_out_torch_tensor(parameter.dtype, place.box.sizes);
+      auto framing = framing_of(parameter.dtype, place.box.sizes);
       if (!framing) return std::move(framing).error();
       if (started_ && layout_.files.back().size + framing->size > request_.max_file_bytes) open_data_file();
       started_ = true;
@@ -136,6 +136,17 @@ class Writer {
       file.size += item.length;
     }
     return done();
+  }
+
+  // The same for all chunks of a shape, of which models have few.
+  Result<ArchiveLayout> framing_of(DType dtype, const Shape& sizes) {
+    auto& known = framings_[{dtype, sizes}];
+    if (known.size == 0) {
+      auto made = lay_out_torch_tensor(dtype, sizes);
+      if (!made) return made;
+      known = *std::move(made);
+    }
+    return known;
   }
 
   void place_chunk(ArchiveLayout framing, const DcpItem& item, std::uint32_t number) {
@@ -203,6 +214,7 @@ class Writer {
   std::filesystem::path folder_;
   TorchDistLayout layout_;
   DcpMetadata metadata_;
+  std::map<std::pair<DType, Shape>, ArchiveLayout> framings_;
   std::optional<DcpItem> empty_blob_;
   std::optional<DcpItem> none_blob_;
   std::string common_file_;

@@ -60,15 +60,26 @@ std::optional<std::int64_t> layer_number(std::string_view rest) {
 StoredTensor leading_slice(const StoredTensor& tensor, std::int64_t index) {
   StoredTensor slice{tensor.name, tensor.dtype, Shape(tensor.shape.begin() + 1, tensor.shape.end()), {}};
   const auto element = static_cast<std::uint64_t>(bits(tensor.dtype)) / 8;
-  for (const auto& extent : tensor.extents) {
+  std::int64_t found = 0;  // elements
+  const auto add = [&](const Extent& extent) {
     const auto inside = index - extent.box.offsets[0];
-    if (inside < 0 || inside >= extent.box.sizes[0]) continue;
+    if (inside < 0 || inside >= extent.box.sizes[0]) return;
     Extent cut{extent.file, extent.offset, {}, Shape(extent.strides.begin() + 1, extent.strides.end())};
     cut.offset += static_cast<std::uint64_t>(inside * extent.strides[0]) * element;
     cut.box.offsets.assign(extent.box.offsets.begin() + 1, extent.box.offsets.end());
     cut.box.sizes.assign(extent.box.sizes.begin() + 1, extent.box.sizes.end());
+    found += element_count(cut.box.sizes).value_or(0);
     slice.extents.push_back(std::move(cut));
-  }
+  };
+  // Chunks mostly lie in order along the first axis: then two bisections find them. What they find is all there is if
+  // it fills the slice, since extents tile; else every extent is looked at.
+  const auto ends_before = [&](const Extent& e) { return e.box.offsets[0] + e.box.sizes[0] <= index; };
+  const auto begins_before = [&](const Extent& e) { return e.box.offsets[0] <= index; };
+  const auto first = std::partition_point(tensor.extents.begin(), tensor.extents.end(), ends_before);
+  std::for_each(first, std::partition_point(first, tensor.extents.end(), begins_before), add);
+  if (found == element_count(slice.shape)) return slice;
+  slice.extents.clear();
+  std::for_each(tensor.extents.begin(), tensor.extents.end(), add);
   return slice;
 }
 

@@ -113,6 +113,20 @@ TEST(MegatronArguments, OfAHybridModelNeedNoLayerCount) {
   EXPECT_EQ(document_of(args).at("hybrid_layer_pattern"), "M-M*");
 }
 
+TEST(MegatronArguments, LeaveOutWhatMeansNothingForTheModel) {
+  auto args = minimal();
+  args.add("kv_lora_rank", 32).add("v_head_dim", 128).add("mscale", 1.0).add("rope_scaling_factor", 8.0);
+  args.add("moe_routing_trace_path", "x").add("mamba_inference_ssm_states_dtype", "x").add("kv_channels", args.arena.none());
+  auto document = document_of(args);
+  for (const auto* name : {"kv_lora_rank", "v_head_dim", "mscale", "rope_scaling_factor", "moe_routing_trace_path",
+                           "mamba_inference_ssm_states_dtype", "kv_channels"})
+    EXPECT_FALSE(document.contains(name)) << name;
+  args.add("multi_latent_attention", true);
+  document = document_of(args);
+  EXPECT_EQ(document.at("kv_lora_rank"), 32);
+  EXPECT_EQ(document.at("v_head_dim"), 128);
+}
+
 TEST(MegatronArguments, LeaveOutWhatIsNoPlainValue) {
   auto args = minimal();
   args.add("moe_backend", args.arena.enum_member("a.b", "C", args.arena.integer(1)));
@@ -140,20 +154,17 @@ const char* const kDocument = R"({"num_layers":2,"hidden_size":16,"ffn_hidden_si
   "fp16":false,"params_dtype":"bfloat16","rope_scaling":true,"rope_scaling_factor":8.0,"window_size":[47,0],
   "add_bias_linear":false,"add_qkv_bias":true,"qk_layernorm":true,"qk_l2_norm":false,"position_embedding_type":"rope",
   "hidden_dropout":0.0,"attention_dropout":0.0,"init_method_std":0.02,"make_vocab_size_divisible_by":2,
-  "apply_query_key_layer_scaling":false,"fp16_lm_cross_entropy":false,"hybrid_layer_pattern":null,
+  "apply_query_key_layer_scaling":false,"fp16_lm_cross_entropy":false,
   "is_hybrid_model":false,"multi_latent_attention":false,"moe_grouped_gemm":false,"moe_layer_freq":1,
-  "moe_ffn_hidden_size":null,"moe_router_enable_expert_bias":false,"moe_router_pre_softmax":false,
-  "moe_router_topk_scaling_factor":null,"moe_shared_expert_intermediate_size":null,"mtp_num_layers":null,
-  "mamba_num_heads":null,"heterogeneous_layers_config_path":null,"spec":null,"num_moe_experts":null})";
+  "moe_router_enable_expert_bias":false,"moe_router_pre_softmax":false})";
 
 TEST(MegatronArguments, GiveBackTheDocumentTheyWereMadeOf) {
   PickleArena arena;
-  auto document = object(kDocument);
+  const auto document = object(kDocument);
   auto arguments = arguments_from_document(document, 128, arena);
   ASSERT_TRUE(arguments);
   auto back = document_from_arguments(*arguments, "common.pt");
   ASSERT_TRUE(back) << back.error().text();
-  document.erase("num_moe_experts");  // null: says nothing
   EXPECT_EQ(back->document, document);
   EXPECT_THAT(back->notes, IsEmpty());
 }
@@ -189,8 +200,26 @@ TEST(MegatronArguments, AreWhatMegatronTakesOver) {
   EXPECT_TRUE(arguments.find("params_dtype")->is_global("torch", "bfloat16"));
   EXPECT_TRUE(arguments.find("window_size")->is(PickleKind::tuple));
   EXPECT_TRUE(arguments.find("num_experts")->is_none());
+  EXPECT_EQ(arguments.find("cp_comm_type")->items()[0].text(), "p2p");
   EXPECT_FALSE(arguments.find("activation_func").has_value());
   EXPECT_FALSE(arguments.find("_target_").has_value());
+}
+
+// Readers look at many arguments without asking whether they are there, and a null in the document is no value.
+TEST(MegatronArguments, AreCompleteWhateverTheDocumentLeavesOut) {
+  PickleArena arena;
+  auto made = arguments_from_document(object(R"({"num_layers":2,"qk_layernorm":null,"cp_comm_type":null})"), {}, arena);
+  ASSERT_TRUE(made);
+  for (const auto* name : {"qk_layernorm", "multi_latent_attention", "no_persist_layer_norm", "overlap_p2p_comm", "swiglu",
+                           "fp8_param_gather", "init_method_xavier_uniform", "is_hybrid_model", "group_query_attention"})
+    EXPECT_EQ(made->find(name)->boolean(), false) << name;
+  for (const auto* name : {"bias_swiglu_fusion", "bias_gelu_fusion", "add_bias_linear", "add_position_embedding"})
+    EXPECT_EQ(made->find(name)->boolean(), true) << name;
+  for (const auto* name : {"heterogeneous_layers_config_path", "decoder_first_pipeline_num_layers", "mtp_num_layers", "spec",
+                           "tokenizer_model", "virtual_pipeline_model_parallel_size"})
+    EXPECT_TRUE(made->find(name).has_value() && made->find(name)->is_none()) << name;
+  EXPECT_EQ(made->find("cp_comm_type")->items()[0].text(), "p2p");
+  EXPECT_EQ(made->find("tokenizer_type")->text(), "NullTokenizer");
 }
 
 TEST(MegatronArguments, CannotHoldEveryActivation) {

@@ -48,6 +48,23 @@ TEST(TorchDistLive, KeepsTheChunksOfTheLayerOnly) {
   EXPECT_EQ(live->tensor.extents[1].strides, (Shape{1, 3}));
 }
 
+TEST(TorchDistLive, FindsChunksWhereverTheyLieInTheList) {
+  StoredTensor tensor{"decoder.layers.a.weight", DType::u8, {4, 6}, {}};
+  tensor.extents.push_back({0, 1000, {{0, 0}, {4, 2}}, {2, 1}});  // two columns of all layers
+  for (std::int64_t i = 0; i < 4; ++i)
+    tensor.extents.push_back({0, static_cast<std::uint64_t>(100 * i), {{i, 2}, {1, 4}}, {4, 1}});
+  const auto catalogue = catalogue_of({tensor});
+  for (std::int64_t i = 0; i < 4; ++i) {
+    const auto live = find_live(catalogue, "decoder.layers.", i, "a.weight");
+    ASSERT_TRUE(live);
+    ASSERT_EQ(live->tensor.extents.size(), 2u) << i;
+    EXPECT_EQ(live->tensor.extents[0].offset, static_cast<std::uint64_t>(1000 + 2 * i));
+    EXPECT_EQ(live->tensor.extents[0].box, (Box{{0}, {2}}));
+    EXPECT_EQ(live->tensor.extents[1].offset, static_cast<std::uint64_t>(100 * i));
+    EXPECT_EQ(live->tensor.extents[1].box, (Box{{2}, {4}}));
+  }
+}
+
 TEST(TorchDistLive, FindsKeysOfEachLayerAndOutsideOfStacks) {
   const auto catalogue = catalogue_of({contiguous("decoder.layers.10.mlp.router.weight", {2, 3}, 64),
                                        contiguous("decoder.final_layernorm.weight", {3}, 8)});
