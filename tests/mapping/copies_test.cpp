@@ -84,7 +84,8 @@ TEST(Copies, OfOneExtent) {
 }
 
 TEST(Copies, OfRowChunks) {
-  const auto source = stored(DType::f32, {5, 3}, {{0, 64, {{0, 0}, {2, 3}}, {3, 1}}, {1, 128, {{2, 0}, {3, 3}}, {3, 1}}});
+  const auto source = stored(DType::f32, {5, 3}, {{0, 64, {{0, 0}, {2, 3}}, {3, 1}},
+                                                  {1, 128, {{2, 0}, {3, 3}}, {3, 1}}});
   const auto all = expect_moves(identity_map(15), source, DType::f32);
   ASSERT_EQ(all.size(), 2u);
   EXPECT_EQ(all[1].source_file, 1u);
@@ -213,7 +214,8 @@ TEST(Copies, AgreeWithMovingEachElement) {
 TEST(Copies, ChooseTheirOperation) {
   const auto operation = [](DType from, DType to, double addend) {
     std::vector<Copy> copies;
-    const auto status = append_copies(identity_map(4), stored(from, {4}, {{0, 0, whole({4}), {1}}}), to, addend, copies);
+    const auto source = stored(from, {4}, {{0, 0, whole({4}), {1}}});
+    const auto status = append_copies(identity_map(4), source, to, addend, copies);
     EXPECT_TRUE(status) << status.error().text();
     EXPECT_EQ(copies.size(), 1u);
     EXPECT_EQ(copies.at(0).constant, addend);

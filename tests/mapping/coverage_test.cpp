@@ -51,14 +51,16 @@ TEST(Coverage, OfInterleavedStrides) {
   expect_fault(exact_cover(12, {even, target(0, {{4, 1, 3}})}), Kind::twice, 0);
   // Columns [0, 3) and [3, 5) of six rows of five, then with a column too many and one too few.
   EXPECT_FALSE(exact_cover(30, {target(0, {{6, 1, 5}, {3, 1, 1}}), target(3, {{6, 1, 5}, {2, 1, 1}})}));
-  expect_fault(exact_cover(30, {target(0, {{6, 1, 5}, {4, 1, 1}}), target(3, {{6, 1, 5}, {2, 1, 1}})}), Kind::twice, 3);
-  expect_fault(exact_cover(30, {target(0, {{6, 1, 5}, {3, 1, 1}}), target(4, {{6, 1, 5}, {1, 1, 1}})}), Kind::missing, 3);
+  const auto left = target(0, {{6, 1, 5}, {3, 1, 1}}), right = target(3, {{6, 1, 5}, {2, 1, 1}});
+  expect_fault(exact_cover(30, {target(0, {{6, 1, 5}, {4, 1, 1}}), right}), Kind::twice, 3);
+  expect_fault(exact_cover(30, {left, target(4, {{6, 1, 5}, {1, 1, 1}})}), Kind::missing, 3);
 }
 
 TEST(Coverage, OfTransposedSets) {
   EXPECT_FALSE(exact_cover(24, {target(0, {{6, 1, 1}, {4, 1, 6}})}));
-  EXPECT_FALSE(exact_cover(24, {target(0, {{3, 1, 1}, {4, 1, 6}}), target(3, {{3, 1, 1}, {4, 1, 6}})}));
-  expect_fault(exact_cover(24, {target(0, {{3, 1, 1}, {4, 1, 6}}), target(3, {{2, 1, 1}, {4, 1, 6}})}), Kind::missing, 5);
+  const auto left = target(0, {{3, 1, 1}, {4, 1, 6}});
+  EXPECT_FALSE(exact_cover(24, {left, target(3, {{3, 1, 1}, {4, 1, 6}})}));
+  expect_fault(exact_cover(24, {left, target(3, {{2, 1, 1}, {4, 1, 6}})}), Kind::missing, 5);
 }
 
 TEST(Coverage, OfOneMapThatRepeatsItself) {

@@ -69,7 +69,9 @@ class Dice {
   std::int64_t between(std::int64_t low, std::int64_t high) {  // both included
     return low + static_cast<std::int64_t>(engine_() % static_cast<std::uint64_t>(high - low + 1));
   }
-  std::size_t below(std::size_t count) { return static_cast<std::size_t>(between(0, static_cast<std::int64_t>(count) - 1)); }
+  std::size_t below(std::size_t count) {
+    return static_cast<std::size_t>(between(0, static_cast<std::int64_t>(count) - 1));
+  }
   bool chance(int percent) { return between(1, 100) <= percent; }
 
  private:

@@ -57,7 +57,8 @@ TEST_F(Expressions, TensorIsItself) {
 TEST_F(Expressions, InterleaveMakesGroupedQueryAttention) {
   const auto q = tensor("q", {8, 3}), k = tensor("k", {4, 3}), v = tensor("v", {4, 3});
   const auto qkv = algebra_.interleave(0, 2, {&q, &k, &v});
-  EXPECT_THAT(rows_of(qkv), ElementsAre(100, 101, 102, 103, 200, 201, 300, 301, 104, 105, 106, 107, 202, 203, 302, 303));
+  EXPECT_THAT(rows_of(qkv), ElementsAre(100, 101, 102, 103, 200, 201, 300, 301,  //
+                                        104, 105, 106, 107, 202, 203, 302, 303));
   EXPECT_EQ(qkv->shape, (Shape{16, 3}));
   EXPECT_FALSE(qkv->padded);
 }

@@ -18,7 +18,9 @@ struct PlainArray {
   Shape shape;
   std::vector<Origin> cells;  // row-major
 
-  const Origin& at(const Shape& coordinates) const { return cells[static_cast<std::size_t>(index_of(coordinates, shape))]; }
+  const Origin& at(const Shape& coordinates) const {
+    return cells[static_cast<std::size_t>(index_of(coordinates, shape))];
+  }
 };
 
 // The array of `shape` whose element at coordinates c is cell(c).

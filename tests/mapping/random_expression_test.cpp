@@ -60,7 +60,7 @@ class Composition {
     return item;
   }
 
-  // Others that agree with `first` but for `axis` (none: altogether): one of the set if there is one, else a new tensor.
+  // `first` and others that agree with it but for `axis` (none: altogether): those in the set, else a new tensor.
   std::vector<Both> with_partners(Both first, std::optional<std::size_t> axis, std::int64_t multiple) {
     const auto shape = first.expression.shape;
     std::vector<Both> operands;
