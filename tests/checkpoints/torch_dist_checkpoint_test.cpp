@@ -4,7 +4,6 @@
 #include <boost/json/parse.hpp>
 #include <array>
 #include <set>
-#include <source_location>
 
 #include "checkpoints/megatron_document.hpp"
 #include "checkpoints/temporary_folder.hpp"
@@ -218,7 +217,7 @@ TEST_F(TorchDistCheckpointTest, NeedsATensor) {
 }
 
 std::filesystem::path golden(const std::string& name) {
-  return std::filesystem::path(std::source_location::current().file_name()).parent_path().parent_path() / "golden" / name;
+  return std::filesystem::path(__FILE__).parent_path().parent_path() / "golden" / name;
 }
 
 // Gathers a tensor through its extents, element by element.
