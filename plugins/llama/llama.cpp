@@ -30,11 +30,11 @@ void decoder_equations(const Config& c, Model& model) {
     if (c.flag("attention_bias")) {
       decoder["self_attention.linear_qkv.bias"] = column(interleave(groups,
           hf("self_attn.q_proj.bias", {query}), hf("self_attn.k_proj.bias", {key}), hf("self_attn.v_proj.bias", {key})));
-      decoder["self_attention.linear_proj.bias"] = norm(hf("self_attn.o_proj.bias", {hidden}));
+      decoder["self_attention.linear_proj.bias"] = replicated(hf("self_attn.o_proj.bias", {hidden}));
     }
     if (c.flag("mlp_bias")) {
       decoder["mlp.linear_fc1.bias"] = column(concat(hf("mlp.gate_proj.bias", {ffn}), hf("mlp.up_proj.bias", {ffn})));
-      decoder["mlp.linear_fc2.bias"] = norm(hf("mlp.down_proj.bias", {hidden}));
+      decoder["mlp.linear_fc2.bias"] = replicated(hf("mlp.down_proj.bias", {hidden}));
     }
     model.dropped(hf.name("self_attn.rotary_emb.inv_freq"), "computed from rope_theta; old checkpoints carry it");
   }

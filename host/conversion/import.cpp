@@ -1,0 +1,136 @@
+// Hugging Face -> Megatron, up to the plan.
+
+#include <fmt/format.h>
+
+#include "checkpoints/megatron_document.hpp"
+#include "checkpoints/torch_dist_layout.hpp"
+#include "conversion/conversion.hpp"
+#include "conversion/family_choice.hpp"
+#include "conversion/parallel_check.hpp"
+#include "conversion/source_use.hpp"
+#include "families/call.hpp"
+#include "mapping/copies.hpp"
+
+namespace weighbridge {
+namespace {
+
+// The Megatron document with what the user asks for on top of what the family makes of the config.
+Result<boost::json::object> settled_document(const ConfigDocument& made, const ImportOptions& options) {
+  auto document = made.root();
+  if (!options.model_name.empty()) document["hf_model_id"] = options.model_name;
+  if (options.dtype) {
+    document["params_dtype"] = torch_name(*options.dtype);
+    document["bf16"] = *options.dtype == DType::bf16;
+    document["fp16"] = *options.dtype == DType::f16;
+  }
+  if (auto status = check_layout(options.layout, document); !status) return status.error();
+  if (options.make_vocab_size_divisible_by) {
+    if (*options.make_vocab_size_divisible_by < 1 || *options.make_vocab_size_divisible_by > (1 << 24))
+      return Error{Error::Kind::usage, "", "--make-vocab-size-divisible-by", "is no divisor", "Give a whole number from 1 on"};
+    document["make_vocab_size_divisible_by"] = *options.make_vocab_size_divisible_by;
+  }
+  state_layout(options.layout, document);
+  return document;
+}
+
+DType parameter_dtype(const Equation& equation, const StoredTensor& first, const ImportOptions& options, const boost::json::object& document) {
+  if (equation.keep_dtype) return equation.expression.pieces.front().dtype.value_or(first.dtype);
+  if (options.dtype) return *options.dtype;
+  if (const auto& cast = equation.expression.pieces.front().dtype) return *cast;
+  return dtype_from_torch(string_field(document, "params_dtype").value_or("")).value_or(first.dtype);
+}
+
+bool is_tokenizer_file(const std::filesystem::path& path) {
+  static constexpr std::string_view kNames[] = {"tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",
+      "vocab.json", "merges.txt", "tokenizer.model", "vocab.txt", "chat_template.jinja", "chat_template.json", "spiece.model"};
+  return std::ranges::find(kNames, path.string()) != std::end(kNames);
+}
+
+// Tokenizer files go to where Megatron-Bridge looks for them, everything else of the source beside them.
+void carry_side_files(const HuggingFaceRepository& repository, const TorchDistLayout& layout, std::int64_t iteration, Conversion& conversion) {
+  const auto kept = std::filesystem::path{fmt::format("iter_{:07}", iteration)} / "hugging_face";
+  conversion.plan.carried.push_back({repository.folder / "config.json", kept / "config.json"});
+  for (const auto& file : repository.side_files) {
+    const bool tokenizer = !layout.tokenizer.empty() && is_tokenizer_file(file.path);
+    conversion.plan.carried.push_back({file.source, (tokenizer ? layout.tokenizer : kept) / file.path});
+  }
+  for (const auto& file : conversion.plan.carried) conversion.carried.push_back({file.path.string(), "side file of the source"});
+  for (const auto& left : repository.left_out) conversion.notes.push_back(fmt::format("{} is not carried over: {}", left.name, left.reason));
+}
+
+}  // namespace
+
+Result<Conversion> prepare_import(const ImportOptions& options, Registry& registry) {
+  auto repository = HuggingFaceRepository::open(options.hugging_face, {.strict = options.strict});
+  if (!repository) return repository.error();
+  auto chosen = choose_family(repository->config, registry);
+  if (!chosen) return chosen.error();
+
+  Conversion conversion;
+  conversion.family = family_id(chosen->family);
+  conversion.family_version = chosen->family.manifest.version;
+  conversion.architecture = chosen->architecture;
+  conversion.notes = repository->notes;
+  conversion.hugging_face = repository->config.root();
+  auto made = to_megatron(chosen->family, repository->config, conversion.notes);
+  if (!made) return made.error();
+  auto document = settled_document(*made, options);
+  if (!document) return document.error();
+
+  auto set = state_equations(chosen->family, repository->config, &repository->catalogue, conversion.notes);
+  if (!set) return set.error();
+  if (auto status = prove(*set); !status) return status.error();
+  if (auto status = check_use(*set, repository->catalogue, options.hugging_face.string(), options.strict, conversion); !status)
+    return status.error();
+
+  const auto rows = integer_field(*document, "vocab_size").value_or(0);
+  const bool pad = options.make_vocab_size_divisible_by || rows % options.layout.tensor != 0;
+  const auto divisor = integer_field(*document, "make_vocab_size_divisible_by").value_or(1);
+  if (pad) (*document)["should_pad_vocab"] = true;
+
+  TorchDistLayoutRequest request{.parameters = {}, .document = *document, .flavor = options.flavor, .iteration = options.iteration};
+  const auto& leaves = set->algebra.leaves();
+  std::int64_t cast_tensors = 0;
+  for (const auto& equation : set->equations) {
+    const auto& first = repository->catalogue.tensors.find(leaves[equation.expression.pieces.front().leaf].name)->second;
+    LiveParameter parameter{equation.stack, equation.layer, equation.layers, equation.name, parameter_dtype(equation, first, options, *document),
+                            equation.expression.shape, equation.expression.padded, static_cast<ExtraState>(equation.extra_state)};
+    if (equation.vocabulary && pad) {
+      const auto padded = padded_rows(parameter.shape[0], divisor, options.layout.tensor);
+      if (padded != parameter.shape[0])
+        conversion.padded.push_back({equation.live_name(), fmt::format("{} rows of zeros after {}", padded - parameter.shape[0], parameter.shape[0])});
+      parameter.padded |= padded != parameter.shape[0];
+      parameter.shape[0] = padded;
+    }
+    request.parameters.push_back(std::move(parameter));
+  }
+  auto layout = lay_out_torch_dist(request);
+  if (!layout) return layout.error();
+
+  auto& plan = conversion.plan;
+  plan.sources = repository->catalogue.files;
+  plan.files = std::move(layout->files);
+  plan.tensors = std::move(layout->tensors);
+  plan.literals = std::move(layout->literals);
+  for (std::size_t i = 0; i < set->equations.size(); ++i) {
+    const auto& equation = set->equations[i];
+    auto& output = plan.tensors[layout->tensor_of[i]];
+    output.name = equation.live_name();
+    for (const auto& piece : equation.expression.pieces) {
+      const auto& stored = repository->catalogue.tensors.find(leaves[piece.leaf].name)->second;
+      if (auto status = append_copies(piece.map, stored, output.dtype, piece.addend, output.copies); !status) return status.error();
+      cast_tensors += stored.dtype != output.dtype;
+    }
+    order_copies(output.copies);
+  }
+  if (cast_tensors > 0)
+    conversion.notes.push_back(fmt::format("{} tensors change their type to that of the model ({}); values are rounded to nearest",
+                                           cast_tensors, string_field(*document, "params_dtype").value_or("")));
+  carry_side_files(*repository, *layout, options.iteration, conversion);
+  conversion.mapped = static_cast<std::int64_t>(set->equations.size());
+  conversion.training_flags = layout->flags;
+  conversion.megatron = std::move(*document);
+  return conversion;
+}
+
+}  // namespace weighbridge

@@ -1,0 +1,54 @@
+#include "conversion/parallel_check.hpp"
+
+#include <fmt/format.h>
+
+#include "checkpoints/megatron_document.hpp"
+
+namespace weighbridge {
+namespace {
+
+Status divides(const char* option, std::int64_t size, const char* what, std::int64_t number) {
+  if (size >= 1 && number % size == 0) return done();
+  std::string fitting;
+  for (std::int64_t candidate = 1; candidate <= std::min<std::int64_t>(number, 64); ++candidate)
+    if (number % candidate == 0) fitting += (fitting.empty() ? "" : ", ") + std::to_string(candidate);
+  return Error{Error::Kind::usage, "", option, fmt::format("{} does not divide {}, which is {}", size, what, number),
+               fmt::format("Sizes that do: {}", fitting)};
+}
+
+}  // namespace
+
+Status check_layout(const ParallelLayout& layout, const boost::json::object& megatron) {
+  for (const auto& [option, size] : {std::pair{"--tp", layout.tensor}, {"--pp", layout.pipeline}, {"--ep", layout.expert},
+                                     {"--cp", layout.context}, {"--vpp", layout.virtual_pipeline.value_or(1)}, {"--etp", layout.expert_tensor.value_or(1)}})
+    if (size < 1 || size > 65536)
+      return Error{Error::Kind::usage, "", option, fmt::format("{} is no size of a parallel group", size), "Give a whole number from 1 on"};
+  const auto heads = integer_field(megatron, "num_attention_heads").value_or(0);
+  const auto groups = integer_field(megatron, "num_query_groups").value_or(heads);
+  if (auto status = divides("--tp", layout.tensor, "num_attention_heads", heads); !status) return status;
+  if (groups > 0 && groups % layout.tensor != 0 && layout.tensor % groups != 0)
+    return divides("--tp", layout.tensor, "num_query_groups", groups);
+  if (auto status = divides("--tp", layout.tensor, "ffn_hidden_size", integer_field(megatron, "ffn_hidden_size").value_or(0)); !status) return status;
+  const auto stages = layout.pipeline * layout.virtual_pipeline.value_or(1);
+  if (auto status = divides(layout.virtual_pipeline ? "--pp times --vpp" : "--pp", stages, "num_layers", integer_field(megatron, "num_layers").value_or(0)); !status)
+    return status;
+  if (const auto experts = integer_field(megatron, "num_moe_experts")) return divides("--ep", layout.expert, "num_moe_experts", *experts);
+  return divides("--ep", layout.expert, "the number of experts of a dense model", 1);
+}
+
+void state_layout(const ParallelLayout& layout, boost::json::object& megatron) {
+  megatron["tensor_model_parallel_size"] = layout.tensor;
+  megatron["pipeline_model_parallel_size"] = layout.pipeline;
+  megatron["expert_model_parallel_size"] = layout.expert;
+  megatron["expert_tensor_parallel_size"] = layout.expert_tensor.value_or(layout.tensor);
+  megatron["context_parallel_size"] = layout.context;
+  if (layout.virtual_pipeline) megatron["virtual_pipeline_model_parallel_size"] = *layout.virtual_pipeline;
+  if (layout.pipeline > 1) megatron["pipeline_dtype"] = megatron["params_dtype"];
+}
+
+std::int64_t padded_rows(std::int64_t rows, std::int64_t divisor, std::int64_t tensor) {
+  const auto multiple = divisor * tensor;
+  return (rows + multiple - 1) / multiple * multiple;
+}
+
+}  // namespace weighbridge

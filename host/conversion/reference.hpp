@@ -1,0 +1,31 @@
+#pragma once
+// Where an export takes from what Megatron does not keep: config.json, side files, shard names, types of tensors.
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "checkpoints/config_document.hpp"
+#include "checkpoints/hugging_face_repository.hpp"
+#include "checkpoints/torch_dist_checkpoint.hpp"
+#include "conversion/conversion.hpp"
+#include "conversion/family_choice.hpp"
+#include "tensor/result.hpp"
+
+namespace weighbridge {
+
+struct Reference {
+  ChosenFamily chosen;
+  ConfigDocument config;                            // of the output
+  bool standard_style{};                            // written by a family, not by a person: keys are sorted
+  std::optional<HuggingFaceRepository> repository;  // --hf-model
+  bool has_weights{};                               // whether its weights could be read
+  std::vector<CarriedFile> side_files;              // paths relative to the output
+};
+
+// In this order: the folder given as --hf-model, which must agree with the checkpoint on every architecture field; the
+// config.json that an import of ours left in the checkpoint, if it still agrees; what the family makes of the Megatron
+// document. Adds to the notes of `conversion`.
+Result<Reference> find_reference(const ExportOptions& options, const TorchDistCheckpoint& checkpoint, Registry& registry, Conversion& conversion);
+
+}  // namespace weighbridge

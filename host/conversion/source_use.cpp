@@ -1,0 +1,109 @@
+#include "conversion/source_use.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <set>
+#include <span>
+
+#include "formats/input_file.hpp"
+
+namespace weighbridge {
+namespace {
+
+Error mismatch(const std::string& folder, std::string subject, std::string problem, std::string remedy) {
+  return {Error::Kind::mismatch, folder, std::move(subject), std::move(problem), std::move(remedy)};
+}
+
+std::string joined_subject(const std::vector<std::string>& names) {
+  return names.size() == 1 ? "tensor " + names.front() : fmt::format("tensors {}", some_of(names));
+}
+
+// A tensor as one contiguous run of bytes in one file; nothing for any other storage.
+std::optional<std::uint64_t> contiguous_offset(const StoredTensor& tensor) {
+  if (tensor.extents.size() != 1 || tensor.extents.front().strides != row_major_strides(tensor.shape)) return std::nullopt;
+  return tensor.extents.front().offset;
+}
+
+Status check_tied(const Declaration& tied, const Catalogue& source, const std::string& folder) {
+  const auto copy = source.tensors.find(tied.name), original = source.tensors.find(tied.other);
+  if (original == source.tensors.end()) return done();  // reported as missing
+  auto same = same_bits(source, copy->second, original->second);
+  if (!same) return same.error();
+  if (*same) return done();
+  return mismatch(folder, "tensor " + tied.name,
+                  fmt::format("differs from {}, to which the configuration ties it ({}); Megatron would keep only the latter", tied.other, tied.reason),
+                  "Set tie_word_embeddings to false in config.json if both are meant, or remove the copy");
+}
+
+}  // namespace
+
+std::string some_of(const std::vector<std::string>& names) {
+  constexpr std::size_t kShown = 20;
+  if (names.size() <= kShown) return fmt::format("{}", fmt::join(names, ", "));
+  return fmt::format("{} and {} more", fmt::join(names.begin(), names.begin() + kShown, ", "), names.size() - kShown);
+}
+
+Result<bool> same_bits(const Catalogue& source, const StoredTensor& one, const StoredTensor& other) {
+  if (one.dtype != other.dtype || one.shape != other.shape) return false;
+  const auto a = contiguous_offset(one), b = contiguous_offset(other);
+  if (!a || !b)
+    return Error{Error::Kind::unsupported, source.files[one.extents.front().file].string(), one.name,
+                 "is stored in strides, and must be compared with the tensor that it is tied to",
+                 "Save the checkpoint as safetensors, without the copy"};
+  if (one.extents.front().file == other.extents.front().file && *a == *b) return true;
+  auto first = InputFile::open(source.files[one.extents.front().file]);
+  if (!first) return first.error();
+  auto second = InputFile::open(source.files[other.extents.front().file]);
+  if (!second) return second.error();
+  const auto total = static_cast<std::uint64_t>(byte_count(one.shape, one.dtype).value_or(0));
+  std::vector<char> left(1 << 20), right(1 << 20);
+  for (std::uint64_t at = 0; at < total; at += left.size()) {
+    const auto size = static_cast<std::size_t>(std::min<std::uint64_t>(left.size(), total - at));
+    const std::span<char> x{left.data(), size}, y{right.data(), size};
+    if (auto status = first->read(*a + at, x); !status) return status.error();
+    if (auto status = second->read(*b + at, y); !status) return status.error();
+    if (!std::ranges::equal(x, y)) return false;
+  }
+  return true;
+}
+
+Status check_use(const EquationSet& set, const Catalogue& source, const std::string& folder, bool strict, Conversion& conversion) {
+  std::vector<std::string> missing;
+  for (const auto& leaf : set.algebra.leaves()) {
+    const auto found = source.tensors.find(leaf.name);
+    if (found == source.tensors.end()) missing.push_back(leaf.name);
+    else if (found->second.shape != leaf.shape)
+      return mismatch(source.files[found->second.extents.front().file].string(), "tensor " + leaf.name,
+                      fmt::format("has the shape {}; the configuration makes it {}", to_string(found->second.shape), to_string(leaf.shape)),
+                      "Check config.json (hidden_size, heads, vocab_size, …) against the weights; one of them is of another model");
+  }
+  if (!missing.empty())
+    return mismatch(folder, joined_subject(missing), "needed by the equations but not in the checkpoint",
+                    "Complete the checkpoint, or correct config.json where it claims what is not there (tie_word_embeddings, biases, layers)");
+
+  std::set<std::string, std::less<>> declared;
+  for (const auto& said : set.declarations) {
+    declared.insert(said.name);
+    const bool present = source.tensors.contains(said.name);
+    if (said.kind == Declaration::Kind::tied) {
+      if (present)
+        if (auto status = check_tied(said, source, folder); !status) return status;
+      conversion.tied.push_back({said.name, fmt::format("the same as {}: {}", said.other, said.reason)});
+    } else if (said.kind == Declaration::Kind::dropped && present) {
+      conversion.dropped.push_back({said.name, said.reason});
+    }
+  }
+  std::vector<std::string> unused;
+  for (const auto& [name, tensor] : source.tensors)
+    if (!set.algebra.find(name) && !declared.contains(name)) unused.push_back(name);
+  if (unused.empty()) return done();
+  if (strict)
+    return mismatch(folder, joined_subject(unused), "in the checkpoint but used by no equation: converting would lose it",
+                    "Check that config.json belongs to these weights; --not-strict leaves it out and says so");
+  for (const auto& name : unused) conversion.dropped.push_back({name, "no equation uses it (--not-strict)"});
+  return done();
+}
+
+}  // namespace weighbridge

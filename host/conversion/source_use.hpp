@@ -1,0 +1,25 @@
+#pragma once
+// That a source and the equations speak of the same tensors.
+
+#include <string>
+#include <vector>
+
+#include "conversion/conversion.hpp"
+#include "mapping/equation.hpp"
+#include "tensor/result.hpp"
+#include "tensor/stored_tensor.hpp"
+
+namespace weighbridge {
+
+// Every tensor of the equations must be in `source` with its shape, and every tensor of `source` must be used or
+// declared. Adds what is tied, dropped and, unless `strict`, unused to the conversion. All names at fault are in one
+// error. `folder` is for messages.
+Status check_use(const EquationSet& set, const Catalogue& source, const std::string& folder, bool strict, Conversion& conversion);
+
+// That two stored tensors hold the same bits, read in small pieces. Reads both whole.
+Result<bool> same_bits(const Catalogue& source, const StoredTensor& one, const StoredTensor& other);
+
+// "a, b, c and 17 more"
+std::string some_of(const std::vector<std::string>& names);
+
+}  // namespace weighbridge
