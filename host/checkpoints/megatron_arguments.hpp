@@ -19,10 +19,11 @@ struct MegatronArguments {
 };
 
 // The Megatron document of a Namespace: fields of the model under their document names; arguments of the training run,
-// those that are None and those that mean nothing for this model (latent attention, RoPE scaling) left out. Old argument names are understood (norm_epsilon, apply_layernorm_1p, disable_bias_linear, num_experts,
+// those that are None and those that mean nothing for this model (latent attention, RoPE scaling) left out.
+// Old argument names are understood (norm_epsilon, apply_layernorm_1p, disable_bias_linear, num_experts,
 // hybrid_override_pattern, decoder_first_pipeline_num_layers, …). Where `vocab_size` is absent the padded size stands
-// in, with a note. `file` is for messages. Errors: not a Namespace; num_layers, hidden_size or num_attention_heads
-// missing.
+// in, with a note. `file` is for messages. Errors: not a Namespace; num_layers (unless layers follow a pattern),
+// hidden_size or num_attention_heads missing.
 Result<MegatronArguments> document_from_arguments(PickleValue arguments, std::string_view file);
 
 // The Namespace from which `--use-checkpoint-args` and Megatron-Bridge build the model of this document, with parallel

@@ -1,8 +1,8 @@
+#include <fmt/format.h>
 #include <algorithm>
 #include <array>
 #include <boost/json/array.hpp>
 #include <boost/json/value.hpp>
-#include <fmt/format.h>
 
 #include "checkpoints/megatron_arguments.hpp"
 #include "tensor/dtype.hpp"
@@ -15,30 +15,84 @@ constexpr int kMaxDepth = 8;
 
 // Arguments that describe the model and have the document's name. The other hundreds describe a training run.
 constexpr std::array kModelArguments = std::to_array<std::string_view>({
-    "activation_func_clamp_value", "add_bias_linear", "add_qkv_bias", "apply_query_key_layer_scaling",
-    "apply_residual_connection_post_layernorm", "attention_dropout", "attention_output_gate", "beta_fast", "beta_slow",
-    "bf16", "experimental_attention_variant", "ffn_hidden_size", "fp16", "fp16_lm_cross_entropy",
-    "fp32_residual_connection", "gated_linear_unit", "glu_linear_offset", "hetereogenous_dist_checkpoint",
-    "heterogeneous_block_specs", "heterogeneous_layers_config_encoded_json", "heterogeneous_layers_config_path",
-    "hidden_dropout", "hidden_size", "hybrid_layer_pattern", "init_method_std", "is_hybrid_model", "kv_channels",
-    "kv_lora_rank", "layernorm_epsilon", "layernorm_zero_centered_gamma", "make_vocab_size_divisible_by", "mscale",
-    "mscale_all_dim", "multi_latent_attention", "no_rope_freq", "normalization", "num_attention_heads", "num_layers",
-    "num_layers_in_first_pipeline_stage", "num_layers_in_last_pipeline_stage", "num_query_groups",
-    "original_max_position_embeddings", "params_dtype", "pipeline_model_parallel_layout", "position_embedding_type",
-    "q_lora_rank", "rope_type", "seq_length", "share_embeddings_and_output_weights", "should_pad_vocab", "softmax_scale",
-    "softmax_type", "v_head_dim", "vocab_size", "window_attn_skip_freq", "window_size",
+    "activation_func_clamp_value",
+    "add_bias_linear",
+    "add_qkv_bias",
+    "apply_query_key_layer_scaling",
+    "apply_residual_connection_post_layernorm",
+    "attention_dropout",
+    "attention_output_gate",
+    "beta_fast",
+    "beta_slow",
+    "bf16",
+    "experimental_attention_variant",
+    "ffn_hidden_size",
+    "fp16",
+    "fp16_lm_cross_entropy",
+    "fp32_residual_connection",
+    "gated_linear_unit",
+    "glu_linear_offset",
+    "hetereogenous_dist_checkpoint",
+    "heterogeneous_block_specs",
+    "heterogeneous_layers_config_encoded_json",
+    "heterogeneous_layers_config_path",
+    "hidden_dropout",
+    "hidden_size",
+    "hybrid_layer_pattern",
+    "init_method_std",
+    "is_hybrid_model",
+    "kv_channels",
+    "kv_lora_rank",
+    "layernorm_epsilon",
+    "layernorm_zero_centered_gamma",
+    "make_vocab_size_divisible_by",
+    "mscale",
+    "mscale_all_dim",
+    "multi_latent_attention",
+    "no_rope_freq",
+    "normalization",
+    "num_attention_heads",
+    "num_layers",
+    "num_layers_in_first_pipeline_stage",
+    "num_layers_in_last_pipeline_stage",
+    "num_query_groups",
+    "original_max_position_embeddings",
+    "params_dtype",
+    "pipeline_model_parallel_layout",
+    "position_embedding_type",
+    "q_lora_rank",
+    "rope_type",
+    "seq_length",
+    "share_embeddings_and_output_weights",
+    "should_pad_vocab",
+    "softmax_scale",
+    "softmax_type",
+    "v_head_dim",
+    "vocab_size",
+    "window_attn_skip_freq",
+    "window_size",
 });
 constexpr std::array kModelPrefixes = std::to_array<std::string_view>(
     {"dsa_", "linear_", "mamba_", "moe_", "mrope_", "mtp_", "qk_", "rope_scaling", "rotary_", "yarn_"});
 
 // Of the training run all the same.
-constexpr std::array kRunPrefixes = std::to_array<std::string_view>(
-    {"mamba_inference", "moe_routing_trace", "moe_upcycling", "moe_use_upcycling"});
+constexpr std::array kRunPrefixes =
+    std::to_array<std::string_view>({"mamba_inference", "moe_routing_trace", "moe_upcycling", "moe_use_upcycling"});
 
 // Every run has them, with defaults, but they mean something with multi-latent attention only.
 constexpr std::array kLatentAttention = std::to_array<std::string_view>({
-    "beta_fast", "beta_slow", "kv_lora_rank", "mscale", "mscale_all_dim", "original_max_position_embeddings", "q_lora_rank",
-    "qk_head_dim", "qk_pos_emb_head_dim", "rope_type", "rotary_scaling_factor", "v_head_dim",
+    "beta_fast",
+    "beta_slow",
+    "kv_lora_rank",
+    "mscale",
+    "mscale_all_dim",
+    "original_max_position_embeddings",
+    "q_lora_rank",
+    "qk_head_dim",
+    "qk_pos_emb_head_dim",
+    "rope_type",
+    "rotary_scaling_factor",
+    "v_head_dim",
 });
 
 struct Renaming {
@@ -161,8 +215,7 @@ Result<MegatronArguments> document_from_arguments(PickleValue arguments, std::st
   for (const auto& [name, value] : given)
     if (describes_model(name) && !value.is_null()) document[name] = value;
   for (const auto& [argument, field] : kRenamings)
-    if (const auto* value = given.if_contains(argument); value && !value->is_null())
-      document.emplace(field, *value);
+    if (const auto* value = given.if_contains(argument); value && !value->is_null()) document.emplace(field, *value);
 
   document["share_embeddings_and_output_weights"] = !flag_field(given, "untie_embeddings_and_output_weights");
   if (given.contains("disable_bias_linear")) document["add_bias_linear"] = !flag_field(given, "disable_bias_linear");
@@ -177,7 +230,8 @@ Result<MegatronArguments> document_from_arguments(PickleValue arguments, std::st
   set_precision(given, document);
   set_vocabulary(given, result);
   for (const auto* name : {"num_layers", "hidden_size", "num_attention_heads"})
-    if (integer_field(document, name).value_or(0) <= 0 && !(std::string_view{name} == "num_layers" && per_layer_keys(document)))
+    if (integer_field(document, name).value_or(0) <= 0 &&
+        !(std::string_view{name} == "num_layers" && per_layer_keys(document)))
       return Error{Error::Kind::format, std::string(file), fmt::format("args.{}", name), "is missing or not positive",
                    "Give the configuration with --hf-model"};
   return result;

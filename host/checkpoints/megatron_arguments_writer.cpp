@@ -15,33 +15,74 @@ namespace {
 // What readers look at without asking whether it is there (Megatron-Core's load_args_from_checkpoint and checks;
 // Megatron-Bridge's _transformer_config_from_args and model providers), with the value that leaves things alone.
 constexpr std::array kFalse = std::to_array<std::string_view>({
-    "add_qkv_bias", "apply_query_key_layer_scaling", "bf16", "fp16", "fp16_lm_cross_entropy", "fp8_param_gather",
-    "init_method_xavier_uniform", "init_model_with_meta_device", "is_hybrid_model", "layernorm_zero_centered_gamma",
-    "moe_grouped_gemm", "moe_router_enable_expert_bias", "moe_router_pre_softmax", "multi_latent_attention",
-    "no_persist_layer_norm", "overlap_p2p_comm", "qk_l2_norm", "qk_layernorm", "rotary_interleaved",
-    "use_legacy_models", "use_rotary_position_embeddings",
+    "add_qkv_bias",
+    "apply_query_key_layer_scaling",
+    "bf16",
+    "fp16",
+    "fp16_lm_cross_entropy",
+    "fp8_param_gather",
+    "init_method_xavier_uniform",
+    "init_model_with_meta_device",
+    "is_hybrid_model",
+    "layernorm_zero_centered_gamma",
+    "moe_grouped_gemm",
+    "moe_router_enable_expert_bias",
+    "moe_router_pre_softmax",
+    "multi_latent_attention",
+    "no_persist_layer_norm",
+    "overlap_p2p_comm",
+    "qk_l2_norm",
+    "qk_layernorm",
+    "rotary_interleaved",
+    "use_legacy_models",
+    "use_rotary_position_embeddings",
 });
-constexpr std::array kTrue = std::to_array<std::string_view>(
-    {"add_bias_linear", "add_position_embedding", "bias_gelu_fusion", "bias_swiglu_fusion", "no_save_optim", "no_save_rng"});
+constexpr std::array kTrue =
+    std::to_array<std::string_view>({"add_bias_linear", "add_position_embedding", "bias_gelu_fusion",
+                                     "bias_swiglu_fusion", "no_save_optim", "no_save_rng"});
 constexpr std::array kNone = std::to_array<std::string_view>({
-    "decoder_first_pipeline_num_layers", "decoder_last_pipeline_num_layers", "heterogeneous_layers_config_path",
-    "hybrid_layer_pattern", "mamba_num_heads", "moe_ffn_hidden_size", "moe_router_topk_scaling_factor",
-    "moe_shared_expert_intermediate_size", "mtp_num_layers", "num_experts", "spec", "vocab_size",
+    "decoder_first_pipeline_num_layers",
+    "decoder_last_pipeline_num_layers",
+    "heterogeneous_layers_config_path",
+    "hybrid_layer_pattern",
+    "mamba_num_heads",
+    "moe_ffn_hidden_size",
+    "moe_router_topk_scaling_factor",
+    "moe_shared_expert_intermediate_size",
+    "mtp_num_layers",
+    "num_experts",
+    "spec",
+    "vocab_size",
     "virtual_pipeline_model_parallel_size",
 });
 constexpr std::array kOne = std::to_array<std::string_view>(
     {"data_parallel_size", "expert_model_parallel_size", "expert_tensor_parallel_size", "moe_layer_freq",
      "pipeline_model_parallel_size", "tensor_model_parallel_size", "world_size"});
-constexpr std::array kZero = std::to_array<std::string_view>(
-    {"consumed_train_samples", "consumed_valid_samples", "skipped_train_samples"});
+constexpr std::array kZero =
+    std::to_array<std::string_view>({"consumed_train_samples", "consumed_valid_samples", "skipped_train_samples"});
 
 // Fields of the document that have another form as arguments, or that say how another run was split.
 constexpr std::array kNotCopied = std::to_array<std::string_view>({
-    "_builder_", "_target_", "activation_func", "cp_comm_type", "data_parallel_size", "expert_model_parallel_size",
-    "expert_tensor_parallel_size", "hf_model_id", "no_save_optim", "no_save_rng", "num_layers_in_first_pipeline_stage",
-    "num_layers_in_last_pipeline_stage", "num_moe_experts", "pipeline_model_parallel_layout",
-    "pipeline_model_parallel_size", "rope_scaling", "seq_len_interpolation_factor",
-    "share_embeddings_and_output_weights", "tensor_model_parallel_size", "virtual_pipeline_model_parallel_size",
+    "_builder_",
+    "_target_",
+    "activation_func",
+    "cp_comm_type",
+    "data_parallel_size",
+    "expert_model_parallel_size",
+    "expert_tensor_parallel_size",
+    "hf_model_id",
+    "no_save_optim",
+    "no_save_rng",
+    "num_layers_in_first_pipeline_stage",
+    "num_layers_in_last_pipeline_stage",
+    "num_moe_experts",
+    "pipeline_model_parallel_layout",
+    "pipeline_model_parallel_size",
+    "rope_scaling",
+    "seq_len_interpolation_factor",
+    "share_embeddings_and_output_weights",
+    "tensor_model_parallel_size",
+    "virtual_pipeline_model_parallel_size",
     "world_size",
 });
 
@@ -89,7 +130,9 @@ Result<std::string_view> gate_argument(const boost::json::object& document) {
   const bool gated = flag_field(document, "gated_linear_unit");
   for (const auto& gate : kGates)
     if (gate.activation == activation && gate.gated == gated) return gate.argument;
-  return Error{Error::Kind::unsupported, {}, "activation_func",
+  return Error{Error::Kind::unsupported,
+               {},
+               "activation_func",
                fmt::format("Megatron-LM has no argument for {}{}", gated ? "gated " : "", activation),
                "Write the checkpoint with --flavor bridge"};
 }
@@ -103,7 +146,8 @@ Result<PickleValue> arguments_from_document(const boost::json::object& document,
   std::map<std::string, PickleValue, std::less<>> arguments;  // sorted, so that the same document gives the same bytes
   const auto copy_as = [&](std::string_view argument, std::string_view field) {
     if (const auto* value = document.if_contains(field))
-      if (auto converted = pickled(argument, *value, arena)) arguments.insert_or_assign(std::string(argument), *converted);
+      if (auto converted = pickled(argument, *value, arena))
+        arguments.insert_or_assign(std::string(argument), *converted);
   };
   for (const auto name : kFalse) arguments.emplace(name, arena.boolean(false));
   for (const auto name : kTrue) arguments.emplace(name, arena.boolean(true));
@@ -111,7 +155,8 @@ Result<PickleValue> arguments_from_document(const boost::json::object& document,
   for (const auto name : kOne) arguments.emplace(name, arena.integer(1));
   for (const auto name : kZero) arguments.emplace(name, arena.integer(0));
   for (const auto& [name, value] : document)
-    if (!contains(kNotCopied, name) && !(value.is_null() && arguments.contains(std::string_view(name)))) copy_as(name, name);
+    if (!contains(kNotCopied, name) && !(value.is_null() && arguments.contains(std::string_view(name))))
+      copy_as(name, name);
 
   for (const auto argument : {"swiglu", "squared_relu", "quick_geglu"})
     arguments.insert_or_assign(argument, arena.boolean(*gate == argument));

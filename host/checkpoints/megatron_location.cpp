@@ -1,7 +1,7 @@
 #include "checkpoints/megatron_location.hpp"
 
-#include <charconv>
 #include <fmt/format.h>
+#include <charconv>
 
 #include <boost/json/object.hpp>
 #include <set>
@@ -46,7 +46,10 @@ Result<std::set<std::string>> entries(const fs::path& folder) {
   for (fs::directory_iterator it{folder, error}, end; !error && it != end; it.increment(error))
     names.insert(it->path().filename().string());
   if (error)
-    return Error{Error::Kind::io, folder.string(), {}, "cannot be listed: " + error.message(),
+    return Error{Error::Kind::io,
+                 folder.string(),
+                 {},
+                 "cannot be listed: " + error.message(),
                  "Check the path and its permissions"};
   return names;
 }
@@ -66,10 +69,11 @@ Status check_format(const fs::path& folder, const std::set<std::string>& names) 
     if (any_starts_with(names, "mp_rank_"))
       return unsupported(folder, "torch", "holds rank files (mp_rank_*) of Megatron-LM's legacy `torch` format",
                          "Save it again with --ckpt-format torch_dist (Megatron-LM: --ckpt-convert-format torch_dist)");
-    return unsupported(folder, "fsdp_dtensor",
-                       "has .metadata but no metadata.json: a checkpoint in the fsdp_dtensor format, or a torch_dist one "
-                       "whose saving did not finish",
-                       "Save it again with the checkpoint format torch_dist, or take an iteration that is complete");
+    return unsupported(
+        folder, "fsdp_dtensor",
+        "has .metadata but no metadata.json: a checkpoint in the fsdp_dtensor format, or a torch_dist one "
+        "whose saving did not finish",
+        "Save it again with the checkpoint format torch_dist, or take an iteration that is complete");
   }
   const auto file = (folder / "metadata.json").string();
   auto text = read_whole_file(file, kMaxSmallFile);
@@ -87,7 +91,10 @@ Status check_format(const fs::path& folder, const std::set<std::string>& names) 
                                    std::string_view(backend->get_string())),
                        "Save it again with the checkpoint format torch_dist");
   if (!names.contains(".metadata"))
-    return Error{Error::Kind::io, (folder / ".metadata").string(), {}, "is missing beside metadata.json",
+    return Error{Error::Kind::io,
+                 (folder / ".metadata").string(),
+                 {},
+                 "is missing beside metadata.json",
                  "Copy the checkpoint again; tools that copy * leave files out whose names start with a dot"};
   return done();
 }
@@ -131,7 +138,8 @@ Result<Choice> from_text_tracker(const fs::path& tracker) {
   const auto number = whole_number(word);
   if (!number)
     return Error{Error::Kind::format, tracker.string(), std::string(word.substr(0, 40)),
-                 "is neither a number nor the word 'release'", "Write the wanted iteration into it, or name its folder"};
+                 "is neither a number nor the word 'release'",
+                 "Write the wanted iteration into it, or name its folder"};
   return Choice{fmt::format("iter_{:07}", *number), reason};
 }
 
@@ -141,13 +149,16 @@ Result<Choice> choose(const fs::path& root, const std::set<std::string>& names) 
     return from_text_tracker(root / "latest_checkpointed_iteration.txt");
   std::optional<std::pair<std::int64_t, std::string>> latest;
   for (const auto& name : names)
-    if (const auto number = iteration_of(name); number && (!latest || *number > latest->first)) latest.emplace(*number, name);
+    if (const auto number = iteration_of(name); number && (!latest || *number > latest->first))
+      latest.emplace(*number, name);
   if (latest) return Choice{latest->second, "the largest iter_*"};
   if (names.contains("release")) return Choice{"release", "the folder release"};
   if (names.contains("context") && names.contains("weights"))
     return unsupported(root, "NeMo 2", "is a NeMo 2 checkpoint (folders context and weights)",
                        "Export it with NeMo, or import the original model again");
-  return Error{Error::Kind::io, root.string(), {},
+  return Error{Error::Kind::io,
+               root.string(),
+               {},
                "is no Megatron checkpoint: looked for .metadata, metadata.json, mp_rank_*, latest_train_state.pt, "
                "latest_checkpointed_iteration.txt, iter_NNNNNNN and release",
                "Give the folder that Megatron saved to, or one of its iteration folders"};
@@ -158,7 +169,10 @@ Result<Choice> choose(const fs::path& root, const std::set<std::string>& names) 
 Result<MegatronLocation> locate_megatron(const fs::path& path) {
   std::error_code error;
   if (!fs::is_directory(path, error))
-    return Error{Error::Kind::io, path.string(), {}, is_there(path) ? "is no folder" : "does not exist",
+    return Error{Error::Kind::io,
+                 path.string(),
+                 {},
+                 is_there(path) ? "is no folder" : "does not exist",
                  "Give the folder that Megatron saved to, or one of its iteration folders"};
   auto names = entries(path);
   if (!names) return std::move(names).error();
@@ -170,12 +184,17 @@ Result<MegatronLocation> locate_megatron(const fs::path& path) {
   if (!choice) return std::move(choice).error();
   const auto folder = path / choice->folder;
   if (!fs::is_directory(folder, error))
-    return Error{Error::Kind::io, folder.string(), {}, fmt::format("is missing, but {} names it", choice->reason),
+    return Error{Error::Kind::io,
+                 folder.string(),
+                 {},
+                 fmt::format("is missing, but {} names it", choice->reason),
                  "Name an iteration folder that exists, or copy the missing one"};
   auto inside = entries(folder);
   if (!inside) return std::move(inside).error();
   if (!is_iteration_folder(*inside))
-    return Error{Error::Kind::io, folder.string(), {},
+    return Error{Error::Kind::io,
+                 folder.string(),
+                 {},
                  "holds no checkpoint: looked for .metadata, metadata.json and mp_rank_*",
                  "Take an iteration that was saved completely"};
   if (auto status = check_format(folder, *inside); !status) return std::move(status).error();

@@ -115,7 +115,8 @@ std::string flag_value(std::string_view field, const boost::json::value& value) 
 }
 
 template <std::size_t N>
-void add_values(const boost::json::object& document, const std::array<Flag, N>& table, std::vector<std::string>& flags) {
+void add_values(const boost::json::object& document, const std::array<Flag, N>& table,
+                std::vector<std::string>& flags) {
   for (const auto& [field, flag, otherwise] : table) {
     const auto* value = document.if_contains(field);
     if (!value || value->is_null()) continue;

@@ -21,7 +21,9 @@ std::optional<std::string_view> reference_target(const boost::json::value& value
   return std::string_view(target->get_string());
 }
 
-boost::json::object reference_to(std::string_view target) { return {{"_call_", false}, {"_target_", boost::json::string(target)}}; }
+boost::json::object reference_to(std::string_view target) {
+  return {{"_call_", false}, {"_target_", boost::json::string(target)}};
+}
 
 bool holds_dtype(std::string_view name) { return name.ends_with("_dtype"); }
 bool holds_activation(std::string_view name) { return name == "activation_func"; }
@@ -54,7 +56,8 @@ void put_if_absent(boost::json::object& object, std::string_view name, boost::js
   object.emplace(name, std::move(value));  // keeps what is there
 }
 
-// `hybrid_override_pattern` was renamed; a pipeline layout that is a mapping is a dump of an object that no reader takes.
+// `hybrid_override_pattern` was renamed; a pipeline layout that is a mapping is the dump of an object, which no reader
+// takes.
 void renew(boost::json::object& document) {
   if (const auto pattern = string_field(document, "hybrid_override_pattern");
       pattern && string_field(document, "hybrid_layer_pattern").value_or("").empty()) {
@@ -88,7 +91,8 @@ Result<boost::json::object> parse_run_config(std::string_view text, std::string_
                  "Take the run_config.yaml that Megatron-Bridge wrote beside this checkpoint"};
   boost::json::object document;
   for (const auto& [name, value] : model->get_object()) document.emplace(name, plain_value(name, value));
-  if (const auto* nested = document.if_contains("transformer"); nested && document.contains("_builder_") && nested->is_object()) {
+  if (const auto* nested = document.if_contains("transformer");
+      nested && document.contains("_builder_") && nested->is_object()) {
     const auto transformer = nested->get_object();  // a copy: the document grows meanwhile
     document.erase("transformer");
     for (const auto& [name, value] : transformer) document.emplace(name, plain_value(name, value));
@@ -114,7 +118,8 @@ std::string write_run_config(const boost::json::object& document) {
         {"save_rng", false}}},
       {"logger", {{"_target_", "megatron.bridge.training.config.LoggerConfig"}}},
       {"optimizer",
-       {{"_target_", "megatron.core.optimizer.optimizer_config.OptimizerConfig"}, {"use_distributed_optimizer", false}}},
+       {{"_target_", "megatron.core.optimizer.optimizer_config.OptimizerConfig"},
+        {"use_distributed_optimizer", false}}},
       {"tokenizer",
        {{"_target_", "megatron.bridge.training.tokenizers.config.TokenizerConfig"},
         {"tokenizer_type", "HuggingFaceTokenizer"},

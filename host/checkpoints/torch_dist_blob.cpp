@@ -16,7 +16,8 @@ Error wrong_blob(const InputFile& file, const std::string& key, std::string prob
 
 }  // namespace
 
-Result<BlobTensor> BlobReader::read(const InputFile& file, const DcpItem& item, const Shape& sizes, const std::string& key) {
+Result<BlobTensor> BlobReader::read(const InputFile& file, const DcpItem& item, const Shape& sizes,
+                                    const std::string& key) {
   for (auto known = known_.rbegin(); known != known_.rend(); ++known) {
     if (known->length != item.length || known->sizes != sizes) continue;
     auto head = file.read(item.offset, known->head.size());
@@ -28,11 +29,13 @@ Result<BlobTensor> BlobReader::read(const InputFile& file, const DcpItem& item, 
   if (!object) return std::move(object).error();
   const auto* tensor = object->root().tensor();
   if (!tensor)
-    return wrong_blob(file, key, fmt::format("the item at byte {} holds a {}, not a tensor", item.offset,
-                                             to_string(object->root().kind())));
+    return wrong_blob(
+        file, key,
+        fmt::format("the item at byte {} holds a {}, not a tensor", item.offset, to_string(object->root().kind())));
   if (tensor->shape != sizes)
-    return wrong_blob(file, key, fmt::format("the item at byte {} holds a tensor of shape {}, .metadata says {}", item.offset,
-                                             to_string(tensor->shape), to_string(sizes)));
+    return wrong_blob(file, key,
+                      fmt::format("the item at byte {} holds a tensor of shape {}, .metadata says {}", item.offset,
+                                  to_string(tensor->shape), to_string(sizes)));
   if (bits(tensor->dtype) < 8)
     return Error{Error::Kind::unsupported, file.name(), key,
                  fmt::format("holds {} elements, which share bytes", to_string(tensor->dtype)),

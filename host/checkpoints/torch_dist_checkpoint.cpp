@@ -61,12 +61,14 @@ Status read_tensors(const DcpMetadata& metadata, TorchDistCheckpoint& checkpoint
       if (stored.extents.empty()) stored.dtype = blob->dtype;
       if (stored.dtype != blob->dtype)
         return Error{Error::Kind::format, file->name(), key,
-                     fmt::format("its chunks disagree about the type: {} and {}", to_string(stored.dtype), to_string(blob->dtype)),
+                     fmt::format("its chunks disagree about the type: {} and {}", to_string(stored.dtype),
+                                 to_string(blob->dtype)),
                      "Take a complete copy of the checkpoint"};
       stored.extents.push_back({chunk.item.file, blob->offset, chunk.box, std::move(blob->strides)});
     }
     if (stored.dtype != tensor.dtype)
-      checkpoint.notes.push_back(fmt::format("{} is {} where .metadata says {}", key, to_string(stored.dtype), to_string(tensor.dtype)));
+      checkpoint.notes.push_back(
+          fmt::format("{} is {} where .metadata says {}", key, to_string(stored.dtype), to_string(tensor.dtype)));
     checkpoint.catalogue.tensors.emplace(key, std::move(stored));
   }
   return done();
@@ -119,11 +121,15 @@ Result<TorchDistCheckpoint> TorchDistCheckpoint::open(const MegatronLocation& lo
   checkpoint.content_metadata = common->content_metadata;
   checkpoint.iteration = common->iteration;
   checkpoint.checkpoint_version = common->checkpoint_version;
-  if (auto status = read_configuration(*common, options.configuration, checkpoint); !status) return std::move(status).error();
+  if (auto status = read_configuration(*common, options.configuration, checkpoint); !status)
+    return std::move(status).error();
   count_objects(*metadata, checkpoint.other);
   if (auto status = read_tensors(*metadata, checkpoint); !status) return std::move(status).error();
   if (checkpoint.catalogue.tensors.empty())
-    return Error{Error::Kind::mismatch, path.string(), {}, "lists no tensor of a model",
+    return Error{Error::Kind::mismatch,
+                 path.string(),
+                 {},
+                 "lists no tensor of a model",
                  "Give a checkpoint that was saved with its weights"};
   return checkpoint;
 }

@@ -42,12 +42,12 @@ struct TorchDistCheckpoint {
   MegatronLocation location;
   Catalogue catalogue;
   OtherContent other;
-  std::optional<MegatronFlavor> flavor;    // what gave `document`; nothing if no configuration was found
-  boost::json::object document;            // the Megatron document
-  boost::json::object content_metadata;    // of the common state; empty if absent
-  std::optional<std::int64_t> iteration;   // as the common state says
+  std::optional<MegatronFlavor> flavor;   // what gave `document`; nothing if no configuration was found
+  boost::json::object document;           // the Megatron document
+  boost::json::object content_metadata;   // of the common state; empty if absent
+  std::optional<std::int64_t> iteration;  // as the common state says
   std::optional<double> checkpoint_version;
-  std::vector<std::string> notes;          // one sentence each, without a full stop
+  std::vector<std::string> notes;  // one sentence each, without a full stop
 
   // Errors: io and format of any file; a blob that disagrees with .metadata; no common state; and, unless `options`
   // say otherwise, neither run_config.yaml nor `args`, naming both.
@@ -60,7 +60,7 @@ struct LiveTensor {
   StoredTensor tensor;  // of one layer: the layer axis is cut away, extents are rebased; named by its live name
 };
 
-// Parameter `rest` of layer `layer` of the stack `prefix` ("decoder.layers.", 3, "mlp.linear_fc1.weight"): per-layer key
+// Parameter `rest` of layer `layer` of the stack `prefix` ("decoder.layers.", 3, "mlp.linear_fc1.weight"): the key
 // "decoder.layers.3.mlp.linear_fc1.weight", else row 3 of "decoder.layers.mlp.linear_fc1.weight". Gate and up halves
 // stored apart (`_w`, `_v`) are one tensor of both. Nothing if there is no such layer or key.
 std::optional<LiveTensor> find_live(const Catalogue& catalogue, std::string_view prefix, std::int64_t layer,

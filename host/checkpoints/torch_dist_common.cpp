@@ -22,18 +22,24 @@ boost::json::object plain_fields(PickleValue dict) {
     const auto name = items[i].text();
     if (!name) continue;
     const auto value = items[i + 1];
-    if (const auto flag = value.boolean()) fields[*name] = *flag;
-    else if (const auto number = value.integer()) fields[*name] = *number;
-    else if (const auto real = value.real()) fields[*name] = *real;
-    else if (const auto text = value.text()) fields[*name] = *text;
-    else if (value.is_none()) fields[*name] = nullptr;
+    if (const auto flag = value.boolean())
+      fields[*name] = *flag;
+    else if (const auto number = value.integer())
+      fields[*name] = *number;
+    else if (const auto real = value.real())
+      fields[*name] = *real;
+    else if (const auto text = value.text())
+      fields[*name] = *text;
+    else if (value.is_none())
+      fields[*name] = nullptr;
   }
   return fields;
 }
 
 Result<CommonState> state_of(PickleValue root, std::string file) {
   if (!root.is(PickleKind::dict))
-    return Error{Error::Kind::format, std::move(file), "common state", "is no dict", "Take a complete copy of the checkpoint"};
+    return Error{Error::Kind::format, std::move(file), "common state", "is no dict",
+                 "Take a complete copy of the checkpoint"};
   CommonState state;
   if (const auto version = root.find("checkpoint_version")) {
     state.checkpoint_version = version->real();

@@ -15,10 +15,10 @@
 namespace weighbridge {
 
 struct CommonState {
-  std::string file;                        // where it was read from, for messages
+  std::string file;  // where it was read from, for messages
   std::optional<double> checkpoint_version;
   std::optional<std::int64_t> iteration;
-  boost::json::object content_metadata;    // plain values only
+  boost::json::object content_metadata;                // plain values only
   std::optional<Result<MegatronArguments>> arguments;  // nothing if there is no `args`; an error if it is no use
 };
 

@@ -19,8 +19,9 @@ constexpr std::string_view kEmbedding = "embedding.word_embeddings.weight";
 constexpr std::string_view kPredictionLayers = "mtp.layers.";  // multi-token prediction: always a key for each layer
 
 Error mismatch(const LiveParameter& parameter, std::string problem) {
-  const auto name = parameter.prefix.empty() ? parameter.rest
-                                             : fmt::format("{}{}.{}", parameter.prefix, parameter.layer, parameter.rest);
+  const auto name = parameter.prefix.empty()
+                        ? parameter.rest
+                        : fmt::format("{}{}.{}", parameter.prefix, parameter.layer, parameter.rest);
   return Error{Error::Kind::mismatch, {}, name, std::move(problem), "Correct the equations of the model family"};
 }
 
@@ -39,9 +40,9 @@ class Writer {
         folder_{fmt::format("iter_{:07}", request.iteration)} {}
 
   Result<TorchDistLayout> run() {
-    if (request_.iteration < 0)
-      return Error{Error::Kind::usage, {}, "iteration", "is negative", "Give 0 or more"};
-    for (const auto step : {&Writer::add_objects, &Writer::add_parameters, &Writer::check_stacks, &Writer::add_side_files})
+    if (request_.iteration < 0) return Error{Error::Kind::usage, {}, "iteration", "is negative", "Give 0 or more"};
+    for (const auto step :
+         {&Writer::add_objects, &Writer::add_parameters, &Writer::check_stacks, &Writer::add_side_files})
       if (auto status = (this->*step)(); !status) return std::move(status).error();
     const auto by_place = [](const Literal& a, const Literal& b) {
       return std::pair{a.file, a.offset} < std::pair{b.file, b.offset};
@@ -51,12 +52,15 @@ class Writer {
   }
 
  private:
-  bool apart(const LiveParameter& parameter) const { return per_layer_ || parameter.prefix.ends_with(kPredictionLayers); }
+  bool apart(const LiveParameter& parameter) const {
+    return per_layer_ || parameter.prefix.ends_with(kPredictionLayers);
+  }
 
   Place place_of(const LiveParameter& parameter) const {
     if (parameter.prefix.empty()) return {parameter.rest, parameter.shape, whole(parameter.shape)};
     if (apart(parameter))
-      return {fmt::format("{}{}.{}", parameter.prefix, parameter.layer, parameter.rest), parameter.shape, whole(parameter.shape)};
+      return {fmt::format("{}{}.{}", parameter.prefix, parameter.layer, parameter.rest), parameter.shape,
+              whole(parameter.shape)};
     Place place{parameter.prefix + parameter.rest, parameter.shape, whole(parameter.shape)};
     place.shape.insert(place.shape.begin(), parameter.layers);
     place.box.offsets.insert(place.box.offsets.begin(), parameter.layer);
@@ -68,7 +72,8 @@ class Writer {
   std::string extra_state_key(const LiveParameter& parameter) const {
     const auto module = parameter.rest.substr(0, parameter.rest.rfind('.'));
     if (parameter.prefix.empty()) return module + "._extra_state/shard_0_1";
-    if (apart(parameter)) return fmt::format("{}{}.{}._extra_state/shard_0_1", parameter.prefix, parameter.layer, module);
+    if (apart(parameter))
+      return fmt::format("{}{}.{}._extra_state/shard_0_1", parameter.prefix, parameter.layer, module);
     return fmt::format("{}{}._extra_state/shard_{}_{}", parameter.prefix, module, parameter.layer, parameter.layers);
   }
 
@@ -126,10 +131,15 @@ class Writer {
       auto& file = layout_.files.back();
       const auto number = static_cast<std::uint32_t>(layout_.tensors.size());
       const DcpItem item{file_number, file.size, framing->size};
-      layout_.tensors.push_back({parameter.prefix.empty() ? parameter.rest
-                                                          : fmt::format("{}{}.{}", parameter.prefix, parameter.layer, parameter.rest),
-                                 file_number, file.size + framing->external.at(0), static_cast<std::uint64_t>(*bytes),
-                                 parameter.dtype, parameter.padded, {}});
+      layout_.tensors.push_back({parameter.prefix.empty()
+                                     ? parameter.rest
+                                     : fmt::format("{}{}.{}", parameter.prefix, parameter.layer, parameter.rest),
+                                 file_number,
+                                 file.size + framing->external.at(0),
+                                 static_cast<std::uint64_t>(*bytes),
+                                 parameter.dtype,
+                                 parameter.padded,
+                                 {}});
       layout_.tensor_of.push_back(number);
       place_chunk(*std::move(framing), item, number);
       if (auto status = record(parameter, std::move(place), item); !status) return status;
@@ -154,11 +164,13 @@ class Writer {
   }
 
   Status record(const LiveParameter& parameter, Place place, const DcpItem& item) {
-    auto [entry, fresh] = metadata_.tensors.try_emplace(std::move(place.key), DcpTensor{parameter.dtype, place.shape, {}});
+    auto [entry, fresh] =
+        metadata_.tensors.try_emplace(std::move(place.key), DcpTensor{parameter.dtype, place.shape, {}});
     auto& tensor = entry->second;
     if (!fresh && (tensor.dtype != parameter.dtype || tensor.shape != place.shape))
-      return mismatch(parameter, fmt::format("is {} {}, but other layers of its stack make it {} {}", to_string(parameter.dtype),
-                                             to_string(place.shape), to_string(tensor.dtype), to_string(tensor.shape)));
+      return mismatch(parameter,
+                      fmt::format("is {} {}, but other layers of its stack make it {} {}", to_string(parameter.dtype),
+                                  to_string(place.shape), to_string(tensor.dtype), to_string(tensor.shape)));
     tensor.chunks.push_back({std::move(place.box), item});
     return done();
   }
@@ -167,14 +179,20 @@ class Writer {
   Status check_stacks() {
     for (auto& [key, tensor] : metadata_.tensors) {
       auto& chunks = tensor.chunks;
-      std::sort(chunks.begin(), chunks.end(), [](const auto& a, const auto& b) { return a.box.offsets < b.box.offsets; });
-      const auto layers = chunks.front().box == whole(tensor.shape) ? 1 : static_cast<std::size_t>(tensor.shape.front());
+      std::sort(chunks.begin(), chunks.end(),
+                [](const auto& a, const auto& b) { return a.box.offsets < b.box.offsets; });
+      const auto layers =
+          chunks.front().box == whole(tensor.shape) ? 1 : static_cast<std::size_t>(tensor.shape.front());
       for (std::size_t layer = 0; layers > 1 && layer < layers; ++layer) {
         if (layer < chunks.size() && chunks[layer].box.offsets.front() == static_cast<std::int64_t>(layer)) continue;
-        const bool twice = layer < chunks.size() && chunks[layer].box.offsets.front() < static_cast<std::int64_t>(layer);
-        return Error{Error::Kind::mismatch, {}, key,
-                     twice ? fmt::format("layer {} is given twice", layer - 1) : fmt::format("layer {} is missing", layer),
-                     "Correct the equations of the model family"};
+        const bool twice =
+            layer < chunks.size() && chunks[layer].box.offsets.front() < static_cast<std::int64_t>(layer);
+        return Error{
+            Error::Kind::mismatch,
+            {},
+            key,
+            twice ? fmt::format("layer {} is given twice", layer - 1) : fmt::format("layer {} is missing", layer),
+            "Correct the equations of the model family"};
       }
       if (chunks.size() > layers)
         return Error{Error::Kind::mismatch, {}, key, "is given twice", "Correct the equations of the model family"};

@@ -23,13 +23,13 @@ enum class ExtraState : std::uint8_t {
 
 // A parameter of the live model that becomes one chunk.
 struct LiveParameter {
-  std::string prefix;            // "decoder.layers."; empty outside any stack
-  std::int64_t layer{};          // in the stack
-  std::int64_t layers{};         // of the stack
-  std::string rest;              // "self_attention.linear_qkv.weight"; outside a stack the whole name
+  std::string prefix;     // "decoder.layers."; empty outside any stack
+  std::int64_t layer{};   // in the stack
+  std::int64_t layers{};  // of the stack
+  std::string rest;       // "self_attention.linear_qkv.weight"; outside a stack the whole name
   DType dtype{};
-  Shape shape;                   // of this layer alone, vocabulary padding included
-  bool padded{};                 // see OutputTensor::padded
+  Shape shape;                                 // of this layer alone, vocabulary padding included
+  bool padded{};                               // see OutputTensor::padded
   ExtraState extra_state{ExtraState::absent};  // of the module that holds it; the module is `rest` up to the last dot
 };
 
@@ -38,23 +38,23 @@ struct TorchDistLayoutRequest {
   boost::json::object document;           // the Megatron document
   MegatronFlavor flavor{MegatronFlavor::bridge};
   std::int64_t iteration{};
-  std::optional<bool> per_layer;          // keys; per_layer_keys(document) decides if absent
+  std::optional<bool> per_layer;                // keys; per_layer_keys(document) decides if absent
   std::uint64_t max_file_bytes{8'000'000'000};  // a .distcp file is closed when the next chunk would exceed it
 };
 
 // Copies are empty: parameter i's bytes are tensors[tensor_of[i]].
 struct TorchDistLayout {
-  std::vector<OutputFile> files;        // relative to the checkpoint's parent folder
-  std::vector<OutputTensor> tensors;    // by file, then offset
-  std::vector<Literal> literals;        // with the tensors they tile the files
-  std::vector<std::size_t> tensor_of;   // index into tensors, in the order of the request
-  std::filesystem::path tokenizer;      // where tokenizer files are to be carried: "iter_0000000/tokenizer"; empty
-                                        // where the flavor has no such folder
-  std::vector<std::string> flags;       // training_flags, of the flavor megatron_lm
+  std::vector<OutputFile> files;       // relative to the checkpoint's parent folder
+  std::vector<OutputTensor> tensors;   // by file, then offset
+  std::vector<Literal> literals;       // with the tensors they tile the files
+  std::vector<std::size_t> tensor_of;  // index into tensors, in the order of the request
+  std::filesystem::path tokenizer;     // where tokenizer files are to be carried: "iter_0000000/tokenizer"; empty
+                                       // where the flavor has no such folder
+  std::vector<std::string> flags;      // training_flags, of the flavor megatron_lm
 };
 
-// The folder iter_NNNNNNN with __0_0.distcp, __0_1.distcp, …, .metadata, metadata.json, common.pt (and the same as the
-// object common_state), for `bridge` run_config.yaml, train_state.pt and the tracker latest_train_state.pt; the
+// The folder iter_NNNNNNN with __0_0.distcp, __0_1.distcp, …, .metadata, metadata.json, common.pt (and the same as
+// the object common_state), for `bridge` run_config.yaml, train_state.pt and the tracker latest_train_state.pt; the
 // tracker latest_checkpointed_iteration.txt.
 // Errors, Error::Kind::mismatch: a parameter given twice; stacked layers that differ in shape or dtype, or of which
 // one is missing; a layer outside its stack. A type that torch cannot save is Error::Kind::unsupported.

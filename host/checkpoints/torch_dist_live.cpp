@@ -104,7 +104,8 @@ Result<std::optional<std::int64_t>> count_layers(const Catalogue& catalogue, std
   std::optional<std::int64_t> count;
   std::string_view first;  // the key that the count came from
   std::int64_t apart = 0;
-  for (auto it = catalogue.tensors.lower_bound(prefix); it != catalogue.tensors.end() && it->first.starts_with(prefix); ++it) {
+  for (auto it = catalogue.tensors.lower_bound(prefix); it != catalogue.tensors.end() && it->first.starts_with(prefix);
+       ++it) {
     const auto& [key, tensor] = *it;
     if (const auto layer = layer_number(std::string_view{key}.substr(prefix.size()))) {
       apart = std::max(apart, *layer + 1);
@@ -112,8 +113,9 @@ Result<std::optional<std::int64_t>> count_layers(const Catalogue& catalogue, std
     }
     const auto layers = tensor.shape.empty() ? 0 : tensor.shape[0];
     if (count && *count != layers)
-      return Error{Error::Kind::mismatch, catalogue.files.empty() ? "" : catalogue.files.front().parent_path().string(), key,
-                   fmt::format("has {} layers, but {} has {}", layers, first, *count), "Take a complete copy of the checkpoint"};
+      return Error{Error::Kind::mismatch, catalogue.files.empty() ? "" : catalogue.files.front().parent_path().string(),
+                   key, fmt::format("has {} layers, but {} has {}", layers, first, *count),
+                   "Take a complete copy of the checkpoint"};
     count = layers;
     first = key;
   }

@@ -10,7 +10,8 @@
 namespace weighbridge {
 namespace {
 
-Result<std::string> write_list_of(PickleArena& arena, PickleValue element, std::span<const StorageBytes> storages = {}) {
+Result<std::string> write_list_of(PickleArena& arena, PickleValue element,
+                                  std::span<const StorageBytes> storages = {}) {
   const std::array items{element};
   return write_torch_object(arena.list(items), storages);
 }

@@ -14,9 +14,9 @@ namespace weighbridge {
 // What the common state says.
 struct CommonStateRequest {
   MegatronFlavor flavor{MegatronFlavor::bridge};
-  const boost::json::object* document{};           // borrowed; `args` of the flavor megatron_lm are made of it
+  const boost::json::object* document{};  // borrowed; `args` of the flavor megatron_lm are made of it
   std::int64_t iteration{};
-  bool per_layer{};                                // whether keys are per layer, which loaders learn from here
+  bool per_layer{};  // whether keys are per layer, which loaders learn from here
   std::optional<std::int64_t> padded_vocab_size;
 };
 

@@ -30,7 +30,8 @@ class Converter {
   explicit Converter(std::string_view file) : file_{file} {}
 
   Result<boost::json::value> value(const YAML::Node& node, int depth) {
-    if (depth > kMaxDepth) return broken(file_, node.Mark(), fmt::format("is nested more than {} levels deep", kMaxDepth));
+    if (depth > kMaxDepth)
+      return broken(file_, node.Mark(), fmt::format("is nested more than {} levels deep", kMaxDepth));
     if (++visited_ > kMaxValues)
       return broken(file_, node.Mark(), fmt::format("holds more than {} values when aliases are followed", kMaxValues));
     switch (node.Type()) {
@@ -89,7 +90,8 @@ std::string float_text(double value) {
   if (std::isnan(value)) return ".nan";
   if (std::isinf(value)) return value > 0 ? ".inf" : "-.inf";
   auto text = python_float(value);
-  if (const auto e = text.find('e'); e != std::string::npos && text.find('.') == std::string::npos) text.insert(e, ".0");
+  if (const auto e = text.find('e'); e != std::string::npos && text.find('.') == std::string::npos)
+    text.insert(e, ".0");
   return text;
 }
 
@@ -101,7 +103,7 @@ std::string scalar_text(const boost::json::value& value) {
     case boost::json::kind::uint64: return std::to_string(value.get_uint64());
     case boost::json::kind::double_: return float_text(value.get_double());
     case boost::json::kind::string: return write_yaml_text(value.get_string());
-    case boost::json::kind::array: return "[]";   // only empty ones come here
+    case boost::json::kind::array: return "[]";  // only empty ones come here
     case boost::json::kind::object: return "{}";
   }
   return {};
@@ -123,8 +125,10 @@ void write_block(const boost::json::value& value, int indent, std::string& out) 
     for (const auto& item : *items) {
       next_line();
       out += "- ";
-      if (is_block(item)) write_block(item, indent + 2, out);
-      else out += scalar_text(item) + '\n';
+      if (is_block(item))
+        write_block(item, indent + 2, out);
+      else
+        out += scalar_text(item) + '\n';
     }
     return;
   }
@@ -151,9 +155,7 @@ Result<boost::json::value> parse_yaml(std::string_view text, std::string_view fi
     return broken(file, YAML::Mark::null_mark(), fmt::format("is larger than {} MiB", kMaxBytes >> 20));
   try {
     return Converter{file}.value(YAML::Load(std::string(text)), 0);
-  } catch (const YAML::Exception& error) {
-    return broken(file, error.mark, "is no YAML: " + error.msg);
-  }
+  } catch (const YAML::Exception& error) { return broken(file, error.mark, "is no YAML: " + error.msg); }
 }
 
 std::string write_yaml(const boost::json::value& value) {

@@ -130,10 +130,14 @@ std::string double_quoted(std::string_view text) {
       case '\t': quoted += "\\t"; break;
       case '\r': quoted += "\\r"; break;
       default:
-        if (c >= 0x20 && c < 0x7F) quoted.push_back(static_cast<char>(c));
-        else if (c <= 0xFF) quoted += fmt::format("\\x{:02X}", c);
-        else if (c <= 0xFFFF) quoted += fmt::format("\\u{:04X}", c);
-        else quoted += fmt::format("\\U{:08X}", c);
+        if (c >= 0x20 && c < 0x7F)
+          quoted.push_back(static_cast<char>(c));
+        else if (c <= 0xFF)
+          quoted += fmt::format("\\x{:02X}", c);
+        else if (c <= 0xFFFF)
+          quoted += fmt::format("\\u{:04X}", c);
+        else
+          quoted += fmt::format("\\U{:08X}", c);
     }
   }
   return quoted + '"';
@@ -143,7 +147,8 @@ std::string double_quoted(std::string_view text) {
 
 std::optional<boost::json::value> resolve_plain_scalar(std::string_view text) {
   if (text.empty() || is_one_of<4>(text, {"~", "null", "Null", "NULL"})) return boost::json::value(nullptr);
-  if (is_one_of<9>(text, {"yes", "Yes", "YES", "true", "True", "TRUE", "on", "On", "ON"})) return boost::json::value(true);
+  if (is_one_of<9>(text, {"yes", "Yes", "YES", "true", "True", "TRUE", "on", "On", "ON"}))
+    return boost::json::value(true);
   if (is_one_of<9>(text, {"no", "No", "NO", "false", "False", "FALSE", "off", "Off", "OFF"}))
     return boost::json::value(false);
   if (auto number = integer_of(text)) return number;

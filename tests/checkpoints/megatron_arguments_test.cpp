@@ -52,12 +52,17 @@ TEST(MegatronArguments, BecomeTheDocumentOfAGatedModel) {
   args.add("num_query_groups", 2).add("group_query_attention", true).add("swiglu", true).add("norm_epsilon", 1e-6);
   args.add("untie_embeddings_and_output_weights", true).add("vocab_size", 40).add("padded_vocab_size", 128);
   args.add("seq_length", 64).add("max_position_embeddings", 512).add("rotary_base", 500000).add("bf16", true);
-  args.add("use_rope_scaling", true).add("rope_scaling_factor", 8.0).add("params_dtype", args.arena.torch_dtype(DType::bf16));
-  args.add("window_size", args.arena.tuple(window)).add("lr", 1e-3).add("train_iters", 10).add("num_experts", args.arena.none());
+  args.add("use_rope_scaling", true)
+      .add("rope_scaling_factor", 8.0)
+      .add("params_dtype", args.arena.torch_dtype(DType::bf16));
+  args.add("window_size", args.arena.tuple(window))
+      .add("lr", 1e-3)
+      .add("train_iters", 10)
+      .add("num_experts", args.arena.none());
   args.add("moe_router_topk", 2).add("position_embedding_type", "rope").add("tokenizer_model", "somewhere");
   EXPECT_EQ(document_of(args), object(R"({"num_layers":2,"hidden_size":16,"num_attention_heads":4,"num_query_groups":2,
-    "gated_linear_unit":true,"activation_func":"silu","layernorm_epsilon":1e-6,"share_embeddings_and_output_weights":false,
-    "vocab_size":40,"seq_length":512,"rotary_base":500000,"bf16":true,"rope_scaling":true,"rope_scaling_factor":8.0,
+    "gated_linear_unit":true,"activation_func":"silu","layernorm_epsilon":1e-6,
+    "share_embeddings_and_output_weights":false,"vocab_size":40,"seq_length":512,"rotary_base":500000,"bf16":true,"rope_scaling":true,"rope_scaling_factor":8.0,
     "params_dtype":"bfloat16","window_size":[47,0],"moe_router_topk":2,"position_embedding_type":"rope"})"));
 }
 
@@ -76,7 +81,10 @@ TEST(MegatronArguments, OfOtherActivations) {
 
 TEST(MegatronArguments, UnderstandOldNames) {
   Namespace args;
-  args.add("encoder_num_layers", 2).add("hidden_size", 16).add("num_attention_heads", 4).add("disable_bias_linear", true);
+  args.add("encoder_num_layers", 2)
+      .add("hidden_size", 16)
+      .add("num_attention_heads", 4)
+      .add("disable_bias_linear", true);
   args.add("apply_layernorm_1p", true).add("use_rotary_position_embeddings", true).add("num_experts", 8);
   args.add("decoder_first_pipeline_num_layers", 1).add("rotary_seq_len_interpolation_factor", 4).add("fp16", true);
   const auto document = document_of(args);
@@ -109,14 +117,19 @@ TEST(MegatronArguments, WithoutVocabularySizeTakeThePaddedOneAndSaySo) {
 
 TEST(MegatronArguments, OfAHybridModelNeedNoLayerCount) {
   Namespace args;
-  args.add("hidden_size", 16).add("num_attention_heads", 4).add("hybrid_override_pattern", "M-M*").add("num_layers", args.arena.none());
+  args.add("hidden_size", 16)
+      .add("num_attention_heads", 4)
+      .add("hybrid_override_pattern", "M-M*")
+      .add("num_layers", args.arena.none());
   EXPECT_EQ(document_of(args).at("hybrid_layer_pattern"), "M-M*");
 }
 
 TEST(MegatronArguments, LeaveOutWhatMeansNothingForTheModel) {
   auto args = minimal();
   args.add("kv_lora_rank", 32).add("v_head_dim", 128).add("mscale", 1.0).add("rope_scaling_factor", 8.0);
-  args.add("moe_routing_trace_path", "x").add("mamba_inference_ssm_states_dtype", "x").add("kv_channels", args.arena.none());
+  args.add("moe_routing_trace_path", "x")
+      .add("mamba_inference_ssm_states_dtype", "x")
+      .add("kv_channels", args.arena.none());
   auto document = document_of(args);
   for (const auto* name : {"kv_lora_rank", "v_head_dim", "mscale", "rope_scaling_factor", "moe_routing_trace_path",
                            "mamba_inference_ssm_states_dtype", "kv_channels"})
@@ -210,13 +223,14 @@ TEST(MegatronArguments, AreCompleteWhateverTheDocumentLeavesOut) {
   PickleArena arena;
   auto made = arguments_from_document(object(R"({"num_layers":2,"qk_layernorm":null,"cp_comm_type":null})"), {}, arena);
   ASSERT_TRUE(made);
-  for (const auto* name : {"qk_layernorm", "multi_latent_attention", "no_persist_layer_norm", "overlap_p2p_comm", "swiglu",
-                           "fp8_param_gather", "init_method_xavier_uniform", "is_hybrid_model", "group_query_attention"})
+  for (const auto* name :
+       {"qk_layernorm", "multi_latent_attention", "no_persist_layer_norm", "overlap_p2p_comm", "swiglu",
+        "fp8_param_gather", "init_method_xavier_uniform", "is_hybrid_model", "group_query_attention"})
     EXPECT_EQ(made->find(name)->boolean(), false) << name;
   for (const auto* name : {"bias_swiglu_fusion", "bias_gelu_fusion", "add_bias_linear", "add_position_embedding"})
     EXPECT_EQ(made->find(name)->boolean(), true) << name;
-  for (const auto* name : {"heterogeneous_layers_config_path", "decoder_first_pipeline_num_layers", "mtp_num_layers", "spec",
-                           "tokenizer_model", "virtual_pipeline_model_parallel_size"})
+  for (const auto* name : {"heterogeneous_layers_config_path", "decoder_first_pipeline_num_layers", "mtp_num_layers",
+                           "spec", "tokenizer_model", "virtual_pipeline_model_parallel_size"})
     EXPECT_TRUE(made->find(name).has_value() && made->find(name)->is_none()) << name;
   EXPECT_EQ(made->find("cp_comm_type")->items()[0].text(), "p2p");
   EXPECT_EQ(made->find("tokenizer_type")->text(), "NullTokenizer");
@@ -242,21 +256,23 @@ TEST(MegatronTrainingFlags, NameWhatMegatronNeverTakesFromACheckpoint) {
 }
 
 TEST(MegatronTrainingFlags, LeaveOutDefaults) {
-  EXPECT_THAT(training_flags(object(R"({"layernorm_epsilon":1e-5,"init_method_std":0.02,"make_vocab_size_divisible_by":128,
+  EXPECT_THAT(
+      training_flags(object(R"({"layernorm_epsilon":1e-5,"init_method_std":0.02,"make_vocab_size_divisible_by":128,
     "qk_layernorm":false,"window_size":null,"softmax_type":"vanilla","glu_linear_offset":0,"rope_scaling_factor":8.0,
     "mscale":2.0,"moe_aux_loss_coeff":0.1})")),
-              IsEmpty());
+      IsEmpty());
 }
 
 TEST(MegatronTrainingFlags, CoverListsExpertsLatentAttentionAndTokenizers) {
-  EXPECT_THAT(training_flags(object(R"({"fp16":true,"layernorm_zero_centered_gamma":true,"multi_latent_attention":true,
+  EXPECT_THAT(
+      training_flags(object(R"({"fp16":true,"layernorm_zero_centered_gamma":true,"multi_latent_attention":true,
     "q_lora_rank":32,"mscale":1,"mscale_all_dim":1.0,"num_moe_experts":8,"moe_aux_loss_coeff":0.001,
-    "linear_attention_freq":[1,1,1,0],"mrope_section":[2,3,3],"window_size":[-1,0],"moe_router_load_balancing_type":"none",
-    "activation_func":"quick_gelu","gated_linear_unit":true,"hf_model_id":"some folder/it's"})")),
-              ElementsAre("--fp16", "--apply-layernorm-1p", "--multi-latent-attention", "--quick-geglu", "--window-size=-1,0",
-                          "--mrope-section 2 3 3", "--linear-attention-freq '[1,1,1,0]'", "--q-lora-rank 32",
-                          "--mscale-all-dim 1.0", "--moe-router-load-balancing-type none", "--moe-aux-loss-coeff 0.001",
-                          "--tokenizer-type HuggingFaceTokenizer --tokenizer-model 'some folder/it'\\''s'"));
+    "linear_attention_freq":[1,1,1,0],"mrope_section":[2,3,3],"window_size":[-1,0],
+    "moe_router_load_balancing_type":"none","activation_func":"quick_gelu","gated_linear_unit":true,"hf_model_id":"some folder/it's"})")),
+      ElementsAre("--fp16", "--apply-layernorm-1p", "--multi-latent-attention", "--quick-geglu", "--window-size=-1,0",
+                  "--mrope-section 2 3 3", "--linear-attention-freq '[1,1,1,0]'", "--q-lora-rank 32",
+                  "--mscale-all-dim 1.0", "--moe-router-load-balancing-type none", "--moe-aux-loss-coeff 0.001",
+                  "--tokenizer-type HuggingFaceTokenizer --tokenizer-model 'some folder/it'\\''s'"));
 }
 
 }  // namespace

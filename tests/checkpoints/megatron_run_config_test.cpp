@@ -44,15 +44,17 @@ TEST(MegatronRunConfig, KnowsEveryActivation) {
            {"megatron.core.activations.squared_relu", "squared_relu"},
            {"megatron.core.fusions.fused_bias_geglu.quick_gelu", "quick_gelu"},
            {"torch.nn.functional.relu", "relu"}})
-    EXPECT_EQ(document_of("model:\n  activation_func: {_call_: false, _target_: " + target + "}\n").at("activation_func"),
-              boost::json::value(name));
+    EXPECT_EQ(
+        document_of("model:\n  activation_func: {_call_: false, _target_: " + target + "}\n").at("activation_func"),
+        boost::json::value(name));
   EXPECT_EQ(document_of("model:\n  activation_func: {_call_: false, _target_: a.b}\n").at("activation_func"),
             boost::json::parse(R"({"_call_":false,"_target_":"a.b"})"));
 }
 
 TEST(MegatronRunConfig, RenewsOldNamesAndFlattensBuilders) {
-  EXPECT_EQ(document_of("model:\n  hybrid_override_pattern: M-M*\n  pipeline_model_parallel_layout:\n    _target_: a.B\n"),
-            object(R"({"hybrid_layer_pattern":"M-M*","pipeline_model_parallel_layout":null})"));
+  EXPECT_EQ(
+      document_of("model:\n  hybrid_override_pattern: M-M*\n  pipeline_model_parallel_layout:\n    _target_: a.B\n"),
+      object(R"({"hybrid_layer_pattern":"M-M*","pipeline_model_parallel_layout":null})"));
   EXPECT_EQ(document_of("model:\n  _builder_: a.Builder\n  vocab_size: 8\n  transformer:\n    num_layers: 2\n"
                         "    params_dtype: {_call_: false, _target_: torch.float16}\n"),
             object(R"({"_builder_":"a.Builder","vocab_size":8,"num_layers":2,"params_dtype":"float16"})"));
@@ -106,7 +108,8 @@ TEST(MegatronRunConfig, WritesTheSectionsThatBridgeReads) {
 }
 
 TEST(MegatronRunConfig, ReadsBackTheDocumentItWrote) {
-  const auto document = object(R"({"_target_":"a.Provider","num_layers":3,"activation_func":"gelu_tanh","window_size":[47,0],
+  const auto document =
+      object(R"({"_target_":"a.Provider","num_layers":3,"activation_func":"gelu_tanh","window_size":[47,0],
     "params_dtype":"float16","autocast_dtype":"float32","tensor_model_parallel_size":2,"pipeline_model_parallel_size":1,
     "use_cpu_initialization":false,"rotary_base":10000.0,"init":{"_partial_":true,"std":0.02},"moe_router_dtype":"fp32",
     "moe_layer_freq":[0,1,1],"kv_channels":null,"text":"yes","unheard_of":{"a":[1,{"b":false}]}})");

@@ -28,9 +28,11 @@ Error fault(std::string_view text) {
 
 TEST(MegatronYaml, ResolvesPlainScalarsAsPyYamlDoes) {
   const auto value = parsed(
-      "a: 5\nb: -12\nc: 0x1F\nd: 010\ne: 0b101\nf: 1_000\ng: 1.0e-05\nh: 500000.0\ni: .5\nj: yes\nk: Off\nl: null\nm: ~\nn:\n"
+      "a: 5\nb: -12\nc: 0x1F\nd: 010\ne: 0b101\nf: 1_000\ng: 1.0e-05\nh: 500000.0\ni: .5\nj: yes\nk: Off\nl: null\nm: "
+      "~\nn:\n"
       "o: rope\np: 'yes'\nq: \"5\"\nr: 1e-05\ns: 1.2.3\nt: 12:30\nu: 2026-11-25\nv: 0o17\nw: _1\n");
-  EXPECT_EQ(value, boost::json::parse(R"({"a":5,"b":-12,"c":31,"d":8,"e":5,"f":1000,"g":1e-5,"h":500000.0,"i":0.5,"j":true,
+  EXPECT_EQ(value,
+            boost::json::parse(R"({"a":5,"b":-12,"c":31,"d":8,"e":5,"f":1000,"g":1e-5,"h":500000.0,"i":0.5,"j":true,
     "k":false,"l":null,"m":null,"n":null,"o":"rope","p":"yes","q":"5","r":1e-5,"s":"1.2.3","t":"12:30","u":"2026-11-25",
     "v":"0o17","w":"_1"})"));
 }
@@ -82,7 +84,8 @@ TEST(MegatronYaml, NamesTheLineOfAFault) {
 
 TEST(MegatronYaml, WritesAsSafeDumpDoes) {
   const auto value = boost::json::parse(R"({"model":{"_target_":"a.B","window_size":[47,0],"args":[],"kw":{},
-    "layernorm_epsilon":1e-5,"rotary_base":500000.0,"big":1e22,"n":null,"t":true,"lists":[[1,2],{"b":1,"a":[3]}]},"a":-3})");
+    "layernorm_epsilon":1e-5,"rotary_base":500000.0,"big":1e22,"n":null,"t":true,
+    "lists":[[1,2],{"b":1,"a":[3]}]},"a":-3})");
   EXPECT_EQ(write_yaml(value),
             "a: -3\n"
             "model:\n"
@@ -128,7 +131,8 @@ TEST(MegatronYaml, QuotesTextThatWouldMeanSomethingElse) {
 }
 
 TEST(MegatronYaml, ReadsBackWhatItWrites) {
-  const auto value = boost::json::parse(R"({"a":[1,-2,2.5,1e-30,"x","1e5","0x10","null","~","",true,null,[],{},[[]],[{"b":{}}]],
+  const auto value =
+      boost::json::parse(R"({"a":[1,-2,2.5,1e-30,"x","1e5","0x10","null","~","",true,null,[],{},[[]],[{"b":{}}]],
     "b c":{"yes":"no","#":"# x","-":"- "}})");
   EXPECT_EQ(parsed(write_yaml(value)), value);
 }

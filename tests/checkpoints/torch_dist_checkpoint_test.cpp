@@ -1,8 +1,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <boost/json/parse.hpp>
 #include <array>
+#include <boost/json/parse.hpp>
 #include <set>
 
 #include "checkpoints/megatron_document.hpp"
@@ -28,7 +28,8 @@ class TorchDistCheckpointTest : public ::testing::Test {
   void SetUp() override {
     TorchDistLayoutRequest request;
     for (std::int64_t i = 0; i < 3; ++i)
-      request.parameters.push_back({"decoder.layers.", i, 3, "mlp.linear_fc2.weight", DType::bf16, {4, 2}, false, ExtraState::empty});
+      request.parameters.push_back(
+          {"decoder.layers.", i, 3, "mlp.linear_fc2.weight", DType::bf16, {4, 2}, false, ExtraState::empty});
     request.document = object(R"({"num_layers":3,"hidden_size":4,"num_attention_heads":2})");
     auto layout = lay_out_torch_dist(request);
     ASSERT_TRUE(layout) << layout.error().text();
@@ -40,7 +41,9 @@ class TorchDistCheckpointTest : public ::testing::Test {
 
   std::filesystem::path iteration() const { return folder_.path() / "iter_0000000"; }
   std::string bytes(const std::string& name) const { return *read_whole_file(iteration() / name, 1 << 20); }
-  void write(const std::string& name, std::string_view content) const { folder_.write("iter_0000000/" + name, content); }
+  void write(const std::string& name, std::string_view content) const {
+    folder_.write("iter_0000000/" + name, content);
+  }
   void rewrite_metadata() {
     auto text = write_dcp_metadata(metadata_);
     ASSERT_TRUE(text) << text.error().text();
@@ -94,7 +97,8 @@ TEST_F(TorchDistCheckpointTest, ReadsAnyTilingOfChunks) {
 }
 
 TEST_F(TorchDistCheckpointTest, RefusesAnObjectInTheTensorsPlace) {
-  metadata_.tensors.at("decoder.layers.mlp.linear_fc2.weight").chunks[1].item = metadata_.objects.at("common_state/shard_0_1");
+  metadata_.tensors.at("decoder.layers.mlp.linear_fc2.weight").chunks[1].item =
+      metadata_.objects.at("common_state/shard_0_1");
   rewrite_metadata();
   EXPECT_THAT(fault().problem, HasSubstr("not a tensor"));
 }
@@ -199,8 +203,9 @@ TEST_F(TorchDistCheckpointTest, RefusesForbiddenNamesInTheCommonState) {
 
 TEST_F(TorchDistCheckpointTest, ToleratesClassesThatNobodyKnows) {
   PickleArena arena;
-  const std::array fields{PicklePair{arena.text("checkpoint_version"), arena.integer(3)},
-                          PicklePair{arena.text("rerun"), arena.enum_member("megatron.of_tomorrow", "Mode", arena.integer(1))}};
+  const std::array fields{
+      PicklePair{arena.text("checkpoint_version"), arena.integer(3)},
+      PicklePair{arena.text("rerun"), arena.enum_member("megatron.of_tomorrow", "Mode", arena.integer(1))}};
   auto common = write_torch_object(arena.dict(fields), {}, "common");
   ASSERT_TRUE(common);
   write("common.pt", *common);
@@ -247,7 +252,8 @@ std::string gathered(const Catalogue& catalogue, const StoredTensor& tensor) {
 
 // What the real importer saved is found, parameter by parameter, as the real model held it in memory.
 TEST(TorchDistGolden, GivesEveryLiveParameterOfTheRealModel) {
-  for (const auto* name : {"llama3", "llama3-tied", "llama2-mha-fp16", "mistral", "qwen2", "qwen2-tied", "qwen3", "qwen3-tied"}) {
+  for (const auto* name :
+       {"llama3", "llama3-tied", "llama2-mha-fp16", "mistral", "qwen2", "qwen2-tied", "qwen3", "qwen3-tied"}) {
     SCOPED_TRACE(name);
     auto location = locate_megatron(golden(name) / "megatron");
     ASSERT_TRUE(location) << location.error().text();
@@ -270,7 +276,8 @@ TEST(TorchDistGolden, GivesEveryLiveParameterOfTheRealModel) {
       used.insert(live->key);
       EXPECT_EQ(live->tensor.shape, tensor.shape) << tensor.name;
       EXPECT_EQ(live->tensor.dtype, tensor.dtype) << tensor.name;
-      EXPECT_EQ(gathered(checkpoint->catalogue, live->tensor), *file->read(tensor.begin, tensor.end - tensor.begin)) << tensor.name;
+      EXPECT_EQ(gathered(checkpoint->catalogue, live->tensor), *file->read(tensor.begin, tensor.end - tensor.begin))
+          << tensor.name;
     }
     EXPECT_EQ(used.size(), checkpoint->catalogue.tensors.size());
   }

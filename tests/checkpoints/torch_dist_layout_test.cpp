@@ -13,11 +13,11 @@
 namespace weighbridge {
 namespace {
 
+using test::coded_bytes;
+using test::write_layout;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
-using test::coded_bytes;
-using test::write_layout;
 
 boost::json::object object(std::string_view text) { return boost::json::parse(text).as_object(); }
 
@@ -107,9 +107,10 @@ TEST_F(TorchDistLayoutTest, StacksLayersUnderOneKey) {
   const auto found = metadata();
   std::set<std::string> keys;
   for (const auto& [key, tensor] : found.tensors) keys.insert(key);
-  EXPECT_THAT(keys, ElementsAre("decoder.final_layernorm.weight", "decoder.layers.self_attention.linear_qkv.layer_norm_weight",
-                                "decoder.layers.self_attention.linear_qkv.weight", "embedding.word_embeddings.weight",
-                                "output_layer.weight"));
+  EXPECT_THAT(
+      keys, ElementsAre("decoder.final_layernorm.weight", "decoder.layers.self_attention.linear_qkv.layer_norm_weight",
+                        "decoder.layers.self_attention.linear_qkv.weight", "embedding.word_embeddings.weight",
+                        "output_layer.weight"));
   const auto& stacked = found.tensors.at("decoder.layers.self_attention.linear_qkv.weight");
   EXPECT_EQ(stacked.shape, (Shape{2, 6, 4}));
   ASSERT_EQ(stacked.chunks.size(), 2u);
@@ -154,7 +155,8 @@ TEST_F(TorchDistLayoutTest, PutsEveryParameterWhereReadersLookForIt) {
   EXPECT_EQ(checkpoint.flavor, MegatronFlavor::bridge);
   EXPECT_EQ(checkpoint.iteration, 0);
   EXPECT_EQ(checkpoint.checkpoint_version, 3.0);
-  EXPECT_EQ(checkpoint.content_metadata, object(R"({"singleton_local_shards":false,"chained_optim_avoid_prefix":true})"));
+  EXPECT_EQ(checkpoint.content_metadata,
+            object(R"({"singleton_local_shards":false,"chained_optim_avoid_prefix":true})"));
   EXPECT_EQ(checkpoint.other.extra_states, 4);
   EXPECT_THAT(checkpoint.other.unknown_objects, IsEmpty());
   for (std::size_t i = 0; i < request.parameters.size(); ++i) {
@@ -204,7 +206,8 @@ TEST_F(TorchDistLayoutTest, NeverStacksPredictionLayers) {
 
 TEST_F(TorchDistLayoutTest, StacksEvenASingleLayer) {
   auto request = two_layers();
-  request.parameters = {{"decoder.layers.", 0, 1, "mlp.linear_fc2.weight", DType::f32, {2, 3}, false, ExtraState::empty}};
+  request.parameters = {
+      {"decoder.layers.", 0, 1, "mlp.linear_fc2.weight", DType::f32, {2, 3}, false, ExtraState::empty}};
   laid_out(request);
   EXPECT_EQ(metadata().tensors.at("decoder.layers.mlp.linear_fc2.weight").shape, (Shape{1, 2, 3}));
 }
@@ -229,8 +232,9 @@ TEST_F(TorchDistLayoutTest, OfMegatronLmHoldsArguments) {
   request.flavor = MegatronFlavor::megatron_lm;
   request.parameters.pop_back();
   const auto layout = laid_out(request);
-  EXPECT_THAT(names(layout), ElementsAre("iter_0000000/__0_0.distcp", "iter_0000000/.metadata", "iter_0000000/common.pt",
-                                         "iter_0000000/metadata.json", "latest_checkpointed_iteration.txt"));
+  EXPECT_THAT(names(layout),
+              ElementsAre("iter_0000000/__0_0.distcp", "iter_0000000/.metadata", "iter_0000000/common.pt",
+                          "iter_0000000/metadata.json", "latest_checkpointed_iteration.txt"));
   EXPECT_EQ(layout.tokenizer, "");
   EXPECT_THAT(layout.flags, ElementsAre("--norm-epsilon 1e-06", "--tokenizer-type NullTokenizer --vocab-size 7"));
   auto file = InputFile::open(root() / "iter_0000000/common.pt");
