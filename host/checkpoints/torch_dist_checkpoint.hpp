@@ -56,7 +56,7 @@ struct TorchDistCheckpoint {
 
 // A live parameter as it lies in a checkpoint.
 struct LiveTensor {
-  std::string key;      // on disk, for the report of unused keys
+  std::string key;      // on disk, for the report of unused keys; of halves saved apart the first (the other: `_v`)
   StoredTensor tensor;  // of one layer: the layer axis is cut away, extents are rebased; named by its live name
 };
 

@@ -62,7 +62,8 @@ TEST(MegatronArguments, BecomeTheDocumentOfAGatedModel) {
   args.add("moe_router_topk", 2).add("position_embedding_type", "rope").add("tokenizer_model", "somewhere");
   EXPECT_EQ(document_of(args), object(R"({"num_layers":2,"hidden_size":16,"num_attention_heads":4,"num_query_groups":2,
     "gated_linear_unit":true,"activation_func":"silu","layernorm_epsilon":1e-6,
-    "share_embeddings_and_output_weights":false,"vocab_size":40,"seq_length":512,"rotary_base":500000,"bf16":true,"rope_scaling":true,"rope_scaling_factor":8.0,
+    "share_embeddings_and_output_weights":false,"vocab_size":40,"seq_length":512,"rotary_base":500000,"bf16":true,
+    "rope_scaling":true,"rope_scaling_factor":8.0,
     "params_dtype":"bfloat16","window_size":[47,0],"moe_router_topk":2,"position_embedding_type":"rope"})"));
 }
 
@@ -268,7 +269,8 @@ TEST(MegatronTrainingFlags, CoverListsExpertsLatentAttentionAndTokenizers) {
       training_flags(object(R"({"fp16":true,"layernorm_zero_centered_gamma":true,"multi_latent_attention":true,
     "q_lora_rank":32,"mscale":1,"mscale_all_dim":1.0,"num_moe_experts":8,"moe_aux_loss_coeff":0.001,
     "linear_attention_freq":[1,1,1,0],"mrope_section":[2,3,3],"window_size":[-1,0],
-    "moe_router_load_balancing_type":"none","activation_func":"quick_gelu","gated_linear_unit":true,"hf_model_id":"some folder/it's"})")),
+    "moe_router_load_balancing_type":"none","activation_func":"quick_gelu","gated_linear_unit":true,
+    "hf_model_id":"some folder/it's"})")),
       ElementsAre("--fp16", "--apply-layernorm-1p", "--multi-latent-attention", "--quick-geglu", "--window-size=-1,0",
                   "--mrope-section 2 3 3", "--linear-attention-freq '[1,1,1,0]'", "--q-lora-rank 32",
                   "--mscale-all-dim 1.0", "--moe-router-load-balancing-type none", "--moe-aux-loss-coeff 0.001",
