@@ -17,7 +17,7 @@ TEST(ProgressLine, ShowsBarAmountsRateTimeAndTensor) {
 TEST(ProgressLine, LeavesOutWhatDoesNotFit) {
   const ProgressState state{4'000'000'000, 16'000'000'000, 1e9, "decoder.layers.3.mlp"};
   EXPECT_EQ(progress_line(state, 4), " 25%");
-  EXPECT_EQ(progress_line(state, 60), " 25% 4.00 GB of 16.0 GB, 1.00 GB/s, 12.0 s left, deco...mlp");
+  EXPECT_EQ(progress_line(state, 60), " 25% 4.00 GB of 16.0 GB, 1.00 GB/s, 12.0 s left, decod...mlp");
   for (unsigned columns = 0; columns < 130; ++columns) EXPECT_LE(progress_line(state, columns).size(), columns);
 }
 
