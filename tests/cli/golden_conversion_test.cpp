@@ -103,8 +103,8 @@ TEST_P(GoldenConversion, ComesBackAndSaysSo) {
 INSTANTIATE_TEST_SUITE_P(Cases, GoldenConversion,
                          testing::Values("llama3", "llama3-tied", "llama2-mha-fp16", "llama-bias", "mistral", "qwen2",
                                          "qwen2-tied", "qwen3", "qwen3-tied"),
-                         [](const auto& info) {
-                           std::string name = info.param;
+                         [](const auto& tested) {
+                           std::string name = tested.param;
                            std::replace(name.begin(), name.end(), '-', '_');
                            return name;
                          });
