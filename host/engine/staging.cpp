@@ -148,7 +148,11 @@ Status Staging::publish(std::vector<std::string>& warnings) {
     put_back();
     return error;
   }
-  if (auto synced = sync_folder(files_, destination_.parent_path()); !synced) {
+  // The folder that names the destination, and those that name the parents made for it.
+  auto synced = sync_folder(files_, destination_.parent_path());
+  for (auto parent = made_parents_.rbegin(); synced && parent != made_parents_.rend(); ++parent)
+    synced = sync_folder(files_, parent->parent_path());
+  if (!synced) {
     if (files_.rename(destination_, partial_) == 0) put_back();
     return synced;
   }
