@@ -5,6 +5,7 @@
 
 #include <map>
 #include <set>
+#include <utility>
 
 #include "checkpoints/megatron_document.hpp"
 #include "conversion/conversion.hpp"
@@ -84,7 +85,8 @@ DType output_dtype(const std::string& name, const Equation& equation, DType stor
 
 // torch_dtype (or dtype) of the config made true for what is written.
 Status state_dtype(ConfigDocument& config, DType dtype) {
-  const auto* key = config.find("torch_dtype") == nullptr && config.find("dtype") != nullptr ? "dtype" : "torch_dtype";
+  const auto& known = std::as_const(config);
+  const auto* key = known.find("torch_dtype") == nullptr && known.find("dtype") != nullptr ? "dtype" : "torch_dtype";
   if (config.string(key) == torch_name(dtype)) return done();
   return config.set(key, boost::json::value(torch_name(dtype)));
 }

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "checkpoints/megatron_document.hpp"
 #include "checkpoints/torch_dist_layout.hpp"
 #include "conversion/conversion.hpp"
@@ -88,7 +90,10 @@ Result<Conversion> prepare_import(const ImportOptions& options, Registry& regist
   const auto divisor = integer_field(*document, "make_vocab_size_divisible_by").value_or(1);
   if (pad) (*document)["should_pad_vocab"] = true;
 
-  TorchDistLayoutRequest request{.parameters = {}, .document = *document, .flavor = options.flavor, .iteration = options.iteration};
+  TorchDistLayoutRequest request;
+  request.document = *document;
+  request.flavor = options.flavor;
+  request.iteration = options.iteration;
   const auto& leaves = set->algebra.leaves();
   std::int64_t cast_tensors = 0;
   for (const auto& equation : set->equations) {

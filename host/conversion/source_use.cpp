@@ -12,7 +12,7 @@
 namespace weighbridge {
 namespace {
 
-Error mismatch(const std::string& folder, std::string subject, std::string problem, std::string remedy) {
+Error disagreement(const std::string& folder, std::string subject, std::string problem, std::string remedy) {
   return {Error::Kind::mismatch, folder, std::move(subject), std::move(problem), std::move(remedy)};
 }
 
@@ -32,7 +32,7 @@ Status check_tied(const Declaration& tied, const Catalogue& source, const std::s
   auto same = same_bits(source, copy->second, original->second);
   if (!same) return same.error();
   if (*same) return done();
-  return mismatch(folder, "tensor " + tied.name,
+  return disagreement(folder, "tensor " + tied.name,
                   fmt::format("differs from {}, to which the configuration ties it ({}); Megatron would keep only the latter", tied.other, tied.reason),
                   "Set tie_word_embeddings to false in config.json if both are meant, or remove the copy");
 }
@@ -75,12 +75,12 @@ Status check_use(const EquationSet& set, const Catalogue& source, const std::str
     const auto found = source.tensors.find(leaf.name);
     if (found == source.tensors.end()) missing.push_back(leaf.name);
     else if (found->second.shape != leaf.shape)
-      return mismatch(source.files[found->second.extents.front().file].string(), "tensor " + leaf.name,
+      return disagreement(source.files[found->second.extents.front().file].string(), "tensor " + leaf.name,
                       fmt::format("has the shape {}; the configuration makes it {}", to_string(found->second.shape), to_string(leaf.shape)),
                       "Check config.json (hidden_size, heads, vocab_size, …) against the weights; one of them is of another model");
   }
   if (!missing.empty())
-    return mismatch(folder, joined_subject(missing), "needed by the equations but not in the checkpoint",
+    return disagreement(folder, joined_subject(missing), "needed by the equations but not in the checkpoint",
                     "Complete the checkpoint, or correct config.json where it claims what is not there (tie_word_embeddings, biases, layers)");
 
   std::set<std::string, std::less<>> declared;
@@ -100,7 +100,7 @@ Status check_use(const EquationSet& set, const Catalogue& source, const std::str
     if (!set.algebra.find(name) && !declared.contains(name)) unused.push_back(name);
   if (unused.empty()) return done();
   if (strict)
-    return mismatch(folder, joined_subject(unused), "in the checkpoint but used by no equation: converting would lose it",
+    return disagreement(folder, joined_subject(unused), "in the checkpoint but used by no equation: converting would lose it",
                     "Check that config.json belongs to these weights; --not-strict leaves it out and says so");
   for (const auto& name : unused) conversion.dropped.push_back({name, "no equation uses it (--not-strict)"});
   return done();
