@@ -21,7 +21,7 @@ std::vector<std::string> normalised_arguments(std::vector<std::string> words) {
     if (word == "--") break;
     const auto lead = dashes(word);
     if (lead == 0) continue;
-    if (lead == 1) word.insert(0, "-");
+    if (lead == 1) word.insert(word.begin(), '-');
     const auto end = std::min(word.find('='), word.size());
     std::replace(word.begin() + 2, word.begin() + static_cast<std::ptrdiff_t>(end), '_', '-');
   }

@@ -11,6 +11,7 @@
 #include "conversion/conversion.hpp"
 #include "conversion/reference.hpp"
 #include "conversion/source_use.hpp"
+#include "conversion/totals.hpp"
 #include "families/call.hpp"
 #include "mapping/copies.hpp"
 
@@ -193,6 +194,7 @@ Result<Conversion> prepare_export(const ExportOptions& options, Registry& regist
     conversion.carried.push_back({file.path.string(), "side file"});
   }
   conversion.mapped = static_cast<std::int64_t>(leaves.size());
+  count_bytes(conversion);
   return conversion;
 }
 

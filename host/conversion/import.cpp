@@ -10,6 +10,7 @@
 #include "conversion/family_choice.hpp"
 #include "conversion/parallel_check.hpp"
 #include "conversion/source_use.hpp"
+#include "conversion/totals.hpp"
 #include "families/call.hpp"
 #include "mapping/copies.hpp"
 
@@ -135,6 +136,7 @@ Result<Conversion> prepare_import(const ImportOptions& options, Registry& regist
   conversion.mapped = static_cast<std::int64_t>(set->equations.size());
   conversion.training_flags = layout->flags;
   conversion.megatron = std::move(*document);
+  count_bytes(conversion);
   return conversion;
 }
 

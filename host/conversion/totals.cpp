@@ -1,0 +1,23 @@
+#include "conversion/totals.hpp"
+
+namespace weighbridge {
+
+void count_bytes(Conversion& conversion) {
+  conversion.input_bytes = conversion.output_bytes = 0;
+  for (const auto& tensor : conversion.plan.tensors)
+    for (const auto& copy : tensor.copies) {
+      std::uint64_t elements = 1;
+      for (const auto& loop : copy.loops) elements *= static_cast<std::uint64_t>(loop.extent);
+      conversion.input_bytes += elements * static_cast<std::uint64_t>(bits(copy.source_dtype)) / 8;
+    }
+  for (const auto& file : conversion.plan.files) conversion.output_bytes += file.size;
+  for (const auto& file : conversion.plan.carried) {
+    std::error_code error;  // a file that has gone since is the run's business
+    const auto size = std::filesystem::file_size(file.source, error);
+    if (error) continue;
+    conversion.input_bytes += size;
+    conversion.output_bytes += size;
+  }
+}
+
+}  // namespace weighbridge
