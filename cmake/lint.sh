@@ -32,7 +32,7 @@ for folder in plugins/*/; do [ "$folder" = plugins/multimodal/ ] || families+="|
     files plugins | xargs -r grep -nE "#include *[<\"]$(basename "$room")/" || true
   done; } | report "A plugin includes the SDK and nothing of the host:"
 
-{ files '*.cpp' '*.hpp' | xargs -r grep -nE '^ *using namespace ' || true; } | report "No using namespace:"
+{ files 'host/*.cpp' 'host/*.hpp' 'sdk/*.hpp' | xargs -r grep -nE '^ *using namespace ' || true; } | report "No using namespace:"
 
 # Advice, for what differs from the last commit: an older file is formatted when it is touched.
 if command -v clang-format >/dev/null; then
