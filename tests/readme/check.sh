@@ -3,8 +3,8 @@
 # Every ```sh block marked <!-- checked --> is one script, run in order in one empty folder that has tests/golden's checkpoints at the
 # names which the README uses.
 set -euo pipefail
-repository=${1:?usage: check.sh REPOSITORY PROGRAM}
-program=${2:?usage: check.sh REPOSITORY PROGRAM}
+repository=$(realpath "${1:?usage: check.sh REPOSITORY PROGRAM}")
+program=$(realpath "${2:?usage: check.sh REPOSITORY PROGRAM}")
 place=$(mktemp -d)
 trap 'rm -rf "$place"' EXIT
 
