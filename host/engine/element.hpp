@@ -10,6 +10,8 @@
 
 namespace weighbridge {
 
+enum class Instructions : std::uint8_t { best = 1, portable };  // of those that this machine has
+
 // One element operation between two types. Cheap to copy; may be used from several threads.
 class Element {
  public:
@@ -19,7 +21,9 @@ class Element {
   bool moves_bits() const noexcept { return moves_bits_; }  // source and target bytes are the same
   // Converts `count` elements that lie one after the other; not for an operation that moves bits. The ranges must not
   // overlap; no alignment is needed.
-  void convert(const std::byte* source, std::byte* target, std::size_t count) const;
+  // The result is the same for any instructions.
+  void convert(const std::byte* source, std::byte* target, std::size_t count,
+               Instructions instructions = Instructions::best) const;
 
  private:
   Element(ElementOperation operation, double constant, DType source, DType target, bool moves_bits) noexcept;

@@ -5,6 +5,8 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "engine/transposition.hpp"
+
 namespace weighbridge {
 namespace {
 
@@ -59,9 +61,26 @@ struct Mover {
         const auto rows = std::min(kBlock, outer.extent - i), columns = std::min(kBlock, inner.extent - j);
         const auto* from = source + i * outer.source + j * inner.source;
         auto* to = target + i * outer.target + j * inner.target;
-        for (std::int64_t row = 0; row < rows; ++row)
-          one(inner, columns, from + row * outer.source, to + row * outer.target);
+        block(outer, rows, inner, columns, from, to);
       }
+  }
+
+  // One block. A plain transposition goes by squares, and element by element only along its last rows and columns.
+  void block(const Step& outer, std::int64_t rows, const Step& inner, std::int64_t columns, const std::byte* source,
+             std::byte* target) const {
+    const auto width = nest.target_width, side = square_side(width);
+    const bool plain = element.moves_bits() && outer.source == width && inner.target == width && side > 1;
+    const auto square_rows = plain ? rows / side * side : 0, square_columns = columns / side * side;
+    for (std::int64_t row = 0; row < square_rows; row += side) {
+      for (std::int64_t column = 0; column < square_columns; column += side)
+        transpose_square(width, source + row * outer.source + column * inner.source, inner.source,
+                         target + row * outer.target + column * inner.target, outer.target);
+      for (auto rest = row; square_columns < columns && rest < row + side; ++rest)
+        one(inner, columns - square_columns, source + rest * outer.source + square_columns * inner.source,
+            target + rest * outer.target + square_columns * inner.target);
+    }
+    for (auto row = square_rows; row < rows; ++row)
+      one(inner, columns, source + row * outer.source, target + row * outer.target);
   }
 };
 

@@ -146,6 +146,27 @@ TEST(Element, ConvertsRuns) {
   EXPECT_EQ((converted<std::uint16_t>(cast, 0, DType::f32, DType::bf16, many)), H(10001, 0x4040));
 }
 
+TEST(Element, GivesTheSameBitsWithAnyInstructions) {
+  std::mt19937 random{11};
+  std::vector<std::uint32_t> words(20000);
+  for (auto& word : words) word = static_cast<std::uint32_t>(random());  // NaNs, infinities and subnormals included
+  const auto* source = reinterpret_cast<const std::byte*>(words.data());
+  constexpr DType kFloats[] = {DType::f16, DType::bf16, DType::f32, DType::f64};
+  for (const auto from : kFloats)
+    for (const auto to : kFloats)
+      for (const auto operation : {ElementOperation::cast, ElementOperation::add_constant}) {
+        const auto element = Element::make(operation, 0.75, from, to);
+        ASSERT_TRUE(element);
+        if (element->moves_bits()) continue;
+        const std::size_t count = 9999;
+        std::vector<std::byte> best(count * 8), portable(count * 8);
+        element->convert(source, best.data(), count);
+        element->convert(source, portable.data(), count, Instructions::portable);
+        EXPECT_EQ(best, portable) << to_string(from) << " to " << to_string(to);
+        EXPECT_NE(best, std::vector<std::byte>(count * 8));
+      }
+}
+
 TEST(Element, MovesBitsOfEqualWidthOnly) {
   const auto same = Element::make(ElementOperation::none, 0, DType::f8_e4m3, DType::u8);
   ASSERT_TRUE(same);

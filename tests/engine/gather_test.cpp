@@ -128,18 +128,28 @@ TEST(Gather, PassesErrorsOn) {
   }
 }
 
-TEST(Rearrange, TransposesLargerThanItsBlocks) {
+template <class T>
+void transposes(DType dtype) {
   constexpr std::int64_t kRows = 131, kColumns = 197;
-  std::vector<std::uint32_t> source(kRows * kColumns), target(kRows * kColumns);
-  for (std::size_t i = 0; i < source.size(); ++i) source[i] = static_cast<std::uint32_t>(i);
-  const auto nest = nest_of(
-      {0, 0, 0, DType::u32, ElementOperation::none, 0, {{kColumns, 1, kRows}, {kRows, kColumns, 1}}}, DType::u32);
-  const auto element = Element::make(ElementOperation::none, 0, DType::u32, DType::u32);
-  rearrange(*nest, *element, reinterpret_cast<const std::byte*>(source.data()),
-            reinterpret_cast<std::byte*>(target.data()));
+  std::vector<T> source(kRows * kColumns), target(kRows * kColumns);
+  for (std::size_t i = 0; i < source.size(); ++i) source[i] = static_cast<T>(i * 2654435761u >> 7);
+  const Copy copy{0, 0, 0, dtype, ElementOperation::none, 0, {{kColumns, 1, kRows}, {kRows, kColumns, 1}}};
+  const auto nest = nest_of(copy, dtype);
+  const auto element = Element::make(ElementOperation::none, 0, dtype, dtype);
+  const auto* from = reinterpret_cast<const std::byte*>(source.data());
+  rearrange(*nest, *element, from, reinterpret_cast<std::byte*>(target.data()));
   for (std::int64_t row = 0; row < kRows; ++row)
     for (std::int64_t column = 0; column < kColumns; ++column)
-      ASSERT_EQ(target[static_cast<std::size_t>(column * kRows + row)], row * kColumns + column);
+      ASSERT_EQ(target[static_cast<std::size_t>(column * kRows + row)],
+                source[static_cast<std::size_t>(row * kColumns + column)])
+          << to_string(dtype) << ' ' << row << ' ' << column;
+}
+
+TEST(Rearrange, TransposesEveryWidth) {
+  transposes<std::uint8_t>(DType::u8);
+  transposes<std::uint16_t>(DType::bf16);
+  transposes<std::uint32_t>(DType::f32);
+  transposes<std::uint64_t>(DType::i64);
 }
 
 }  // namespace
