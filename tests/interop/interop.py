@@ -2,14 +2,17 @@
 
   python interop.py GOLDEN_DIR --oracle ORACLE_DIR --program build/bin/weighbridge [--only CASE ...] [--checks CHECK ...]
 
-GOLDEN_DIR holds text/CASE/{hf,megatron,expected.safetensors}, or a program `unpack DIR text` that makes that. ORACLE_DIR holds the
-judges, which README.md beside this file describes; they and this script run with the same Python. The checks:
+GOLDEN_DIR holds text/CASE/{hf,megatron,expected.safetensors}, or a program `unpack DIR GROUP ...` that makes that.
+ORACLE_DIR holds the judges, which README.md beside this file describes; they and this script run with the same Python.
+The checks:
 
   import    our torch_dist checkpoint loads strictly in the real Megatron-Core model; every weight and every field of the model's
             configuration equals those of Megatron-Bridge's own import
   export    our export of Megatron-Bridge's checkpoint, with the source repository as reference, equals the source: tensors bit by
             bit, shard names, every other file byte by byte; transformers loads it and gives the expected logits exactly
   alone     the same export without any reference: tensors equal, no missing or unexpected key in transformers, logits equal
+  others    the same of the checkpoints in GOLDEN_DIR/layouts and GOLDEN_DIR/megatron-lm, where they are: torch_dist written
+            by parallel jobs and by Megatron-LM's training, with optimizer states and padded vocabularies
   lm        our checkpoint in Megatron-LM's flavour loads strictly in Megatron-LM with the flags that our report names
   threads   import and export with one and with two threads write the same bytes
 
@@ -30,20 +33,20 @@ import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
 CASES = "llama3 llama3-tied llama2-mha llama-fp16 llama-bias mistral qwen2 qwen2-tied qwen3 qwen3-tied".split()
-CHECKS = "import export alone lm threads".split()
+CHECKS = "import export alone others threads lm".split()
 
 
 class Failed(Exception):
     """What the program or a judge said against a conversion, one line each."""
 
 
-def golden_cases(golden, scratch):
-    if not (golden / "text").is_dir():
-        unpacked = scratch / "golden"
-        if not (unpacked / "text").is_dir():
-            subprocess.run([golden / "unpack", unpacked, "text"], check=True)
-        golden = unpacked
-    return golden / "text"
+def unpacked(golden, scratch):
+    if (golden / "text").is_dir():
+        return golden
+    target = scratch / "golden"
+    if not target.is_dir():
+        subprocess.run([golden / "unpack", target, "text", "layouts", "megatron-lm"], check=True)
+    return target
 
 
 class Program:
@@ -53,13 +56,15 @@ class Program:
     def __call__(self, command, **options):
         """Runs one conversion and returns its report. Options as keywords, `hf_model` for --hf-model."""
         flags = [text for name, value in options.items() for text in ("--" + name.replace("_", "-"), str(value))]
-        done = subprocess.run([self.path, command, *flags, "--overwrite", "--no-progress", "--json"], capture_output=True, text=True)
-        if done.returncode:
-            raise Failed((done.stderr + done.stdout).strip() or f"exit code {done.returncode}")
+        command = [self.path, command, *flags, "--overwrite", "--no-progress", "--json"]
+        done = subprocess.run(command, capture_output=True, text=True)
         try:
-            return json.loads(done.stdout)
-        except json.JSONDecodeError as error:
-            raise Failed(f"--json printed something else: {error}: {done.stdout[:200]}") from None
+            report = json.loads(done.stdout)
+        except json.JSONDecodeError:
+            raise Failed(f"no JSON: {done.stdout[:200]}\n{done.stderr}\nexit code {done.returncode}") from None
+        if done.returncode:
+            raise Failed(report["error"]["text"])
+        return report
 
 
 def standing(lines):
@@ -144,8 +149,9 @@ def check_files(hf, exported):
             raise Failed(f"{name} differs from the source's")
 
 
-def check_logits(exported, expected):
-    """The logits were computed in float32 with plain attention; the same weights and configuration give the same bits."""
+def check_logits(exported, expected=None):
+    """transformers loads all of it and nothing is left over. The logits were computed in float32 with plain attention; the same
+    weights and configuration give the same bits. Without `expected` it need only load."""
     import torch
     from safetensors.torch import load_file
     from transformers import AutoModelForCausalLM, logging
@@ -156,6 +162,8 @@ def check_logits(exported, expected):
                                                           output_loading_info=True)
     if wrong := {kind: sorted(map(str, names)) for kind, names in loading.items() if names}:
         raise Failed(f"transformers: {wrong}")
+    if not expected:
+        return
     expected = load_file(expected)
     with torch.no_grad():
         logits = model.eval()(expected["input_ids"]).logits
@@ -245,6 +253,32 @@ class Interop:
         check_logits(target, self.text / case / "expected.safetensors")
         return note
 
+    def others_of(self, case):
+        """Folders of torch_dist checkpoints that were made of a case: its name, then the layout's."""
+        longer = [other.name for other in self.text.iterdir() if other.name.startswith(f"{case}-")]
+        for group, inner in (("layouts", "torch_dist"), ("megatron-lm", ".")):
+            for folder in sorted((self.text.parent / group).glob(f"{case}-*")):
+                of_longer = any(folder.name.startswith(f"{other}-") for other in longer)
+                if not of_longer and any((folder / inner).glob("*/metadata.json")):
+                    yield folder / inner
+
+    def others(self, case):
+        """Exported without reference. One whose numbers are not the case's was made of a model that is not here: it must load."""
+        notes, source = [], self.text / case
+        for megatron in self.others_of(case):
+            name = megatron.relative_to(self.text.parent).parts[1]
+            target = self.scratch / "others" / name
+            try:
+                self.program("export", megatron_path=megatron, hf_path=target)
+                sizes = [json.loads((folder / "config.json").read_text())["hidden_size"] for folder in (source / "hf", target)]
+                if sizes[0] == sizes[1]:
+                    check_tensors(source / "hf", target)
+                check_logits(target, source / "expected.safetensors" if sizes[0] == sizes[1] else None)
+            except Failed as failure:
+                raise Failed(f"{name}: {failure}") from None
+            notes.append(name + ("" if sizes[0] == sizes[1] else " (of another model: loads)"))
+        return ", ".join(notes)
+
     def lm(self, case):
         target, hf = self.scratch / "lm" / case, self.text / case / "hf"
         report = self.program("import", hf_model=hf, megatron_path=target, flavor="megatron-lm")
@@ -275,15 +309,15 @@ def main():
     options = parser.parse_args()
     scratch = options.scratch.resolve()
     scratch.mkdir(parents=True, exist_ok=True)
-    text = golden_cases(options.golden.resolve(), scratch)
+    text = unpacked(options.golden.resolve(), scratch) / "text"
     interop = Interop(Program(options.program.resolve()), Judges(options.oracle.resolve()), text, scratch)
     needs_import = "import" in options.checks or any(interop.exchanges(case) for case in options.only)
     made = interop.make_imports(options.only) if needs_import else list(options.only)
     if "import" in options.checks:
         interop.judge_imports(made)
-    for check in ("export", "alone", "threads"):
-        if check in options.checks:
-            for case in options.only:
+    for check in ("export", "alone", "others", "threads"):
+        for case in options.only if check in options.checks else []:
+            if check != "others" or any(interop.others_of(case)):
                 interop.attempt(case, check, getattr(interop, check))
     if "lm" in options.checks:
         with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
