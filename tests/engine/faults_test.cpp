@@ -39,7 +39,7 @@ TEST_P(Faults, AtEveryCallLeaveNothingHalfDone) {
     small.options.files = &files;
     const auto report = small.run();
     if (!files.failed()) {
-      ASSERT_TRUE(report);
+      ASSERT_TRUE(report) << report.error().text();
       break;
     }
     const auto found = contents(small.destination());
@@ -79,7 +79,11 @@ TEST_P(Faults, LoseNoOldDestination) {
     files.lasting = fault.lasting;
     small.options.files = &files;
     const auto report = small.run();
-    if (!files.failed()) break;
+    if (!files.failed()) {
+      ASSERT_TRUE(report) << report.error().text();
+      EXPECT_GT(call, 30);
+      break;
+    }
     // A run that is refused still puts things in order first.
     small.options.files = nullptr;
     small.options.overwrite = false;
