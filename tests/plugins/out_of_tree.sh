@@ -15,7 +15,7 @@ cp -r "$work/sdk/share/weighbridge/template" "$work/family"
 
 # The author's flags, not those of this run.
 unset CFLAGS CXXFLAGS LDFLAGS CPATH CPLUS_INCLUDE_PATH || true
-CC=clang CXX=clang++ cmake -S "$work/family" -B "$work/family/build" -DCMAKE_PREFIX_PATH="$work/sdk"
+CC=clang CXX=clang++ cmake -G Ninja -S "$work/family" -B "$work/family/build" -DCMAKE_PREFIX_PATH="$work/sdk"
 cmake --build "$work/family/build"
 plugins=$work/family/build
 library=$plugins/my_family.so
