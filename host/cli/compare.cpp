@@ -28,13 +28,7 @@ int compare_checkpoints(const CompareRequest& request, Console& console) {
   if (!expected) return fail(console, expected.error(), options.json);
   const auto actual = open_named(request.actual, options.hf_revision);
   if (!actual) return fail(console, actual.error(), options.json);
-  CompareOptions compare_options;
-  compare_options.threads = options.threads;
-  compare_options.max_memory = options.max_memory;
-  compare_options.progress = progress_sink(console, options);
-  compare_options.stop = console.stop;
-  const auto comparison = compare(*expected, *actual, compare_options);
-  compare_options.progress = {};
+  const auto comparison = compare(*expected, *actual, compare_options(console, options));
   if (!comparison) return fail(console, comparison.error(), options.json);
   if (options.json) {
     auto object = to_json(*comparison);

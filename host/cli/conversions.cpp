@@ -58,6 +58,15 @@ ProgressSink progress_sink(Console& console, const Options& options) {
   return [printer = std::make_shared<ProgressPrinter>(console)](const Progress& progress) { (*printer)(progress); };
 }
 
+CompareOptions compare_options(Console& console, const Options& options) {
+  CompareOptions made;
+  made.threads = options.threads;
+  made.max_memory = options.max_memory;
+  made.progress = progress_sink(console, options);
+  made.stop = console.stop;
+  return made;
+}
+
 Result<RunReport> carry_out(const Prepared& prepared, const Options& options, Console& console) {
   RunOptions run_options;
   run_options.threads = options.threads;

@@ -8,6 +8,7 @@
 #include "cli/options.hpp"
 #include "conversion/conversion.hpp"
 #include "engine/run.hpp"
+#include "verify/comparison.hpp"
 
 namespace weighbridge {
 
@@ -26,6 +27,9 @@ Result<Prepared> prepare(Direction direction, const Options& options, Registry& 
 
 // Prints progress on the console; empty if options ask for none. The console outlives it.
 ProgressSink progress_sink(Console& console, const Options& options);
+
+// The options of a comparison; its progress is the console's.
+CompareOptions compare_options(Console& console, const Options& options);
 
 // Runs it, with progress on the console unless options say otherwise.
 Result<RunReport> carry_out(const Prepared& prepared, const Options& options, Console& console);

@@ -38,12 +38,7 @@ Result<Comparison> compare_folders(const std::filesystem::path& expected, const 
   if (!source) return source.error();
   const auto result = open_any(actual);
   if (!result) return result.error();
-  CompareOptions compare_options;
-  compare_options.threads = options.threads;
-  compare_options.max_memory = options.max_memory;
-  compare_options.progress = progress_sink(console, options);
-  compare_options.stop = console.stop;
-  return compare(*source, *result, compare_options);
+  return compare(*source, *result, compare_options(console, options));
 }
 
 Result<Journey> travel(const RoundtripRequest& request, const std::filesystem::path& work, Console& console) {

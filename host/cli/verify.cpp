@@ -21,13 +21,7 @@ int verify_pair(const Options& options, Console& console) {
   const auto prepared = prepare(Direction::to_hugging_face, options, registry);
   if (!prepared) return fail(console, prepared.error(), options.json);
 
-  CompareOptions compare_options;
-  compare_options.threads = options.threads;
-  compare_options.max_memory = options.max_memory;
-  compare_options.progress = progress_sink(console, options);
-  compare_options.stop = console.stop;
-  const auto comparison = verify(prepared->conversion.plan, repository->catalogue, compare_options);
-  compare_options.progress = {};
+  const auto comparison = verify(prepared->conversion.plan, repository->catalogue, compare_options(console, options));
   if (!comparison) return fail(console, comparison.error(), options.json);
   if (options.json) {
     auto object = to_json(*comparison);

@@ -122,7 +122,7 @@ Result<Conversion> prepare_export(const ExportOptions& options, Registry& regist
   const auto* reference_tensors = reference->has_weights ? &reference->repository->catalogue : nullptr;
   auto set = state_equations(reference->chosen.family, reference->config, reference_tensors, conversion.notes);
   if (!set) return set.error();
-  if (auto status = prove(*set); !status) return status.error();
+  if (auto status = prove_family(*set, reference->chosen.family); !status) return status.error();
   auto parameters = stored_parameters(*set, *checkpoint, options.strict, conversion);
   if (!parameters) return parameters.error();
 

@@ -82,7 +82,7 @@ Result<Conversion> prepare_import(const ImportOptions& options, Registry& regist
 
   auto set = state_equations(chosen->family, repository->config, &repository->catalogue, conversion.notes);
   if (!set) return set.error();
-  if (auto status = prove(*set); !status) return status.error();
+  if (auto status = prove_family(*set, chosen->family); !status) return status.error();
   if (auto status = check_use(*set, repository->catalogue, options.hugging_face.string(), options.strict, conversion); !status)
     return status.error();
 

@@ -69,6 +69,14 @@ Result<bool> same_bits(const Catalogue& source, const StoredTensor& one, const S
   return true;
 }
 
+Status prove_family(const EquationSet& set, const Family& family) {
+  auto status = prove(set);
+  if (status) return status;
+  auto error = std::move(status).error();
+  error.file = family.manifest.library.string();
+  return error;
+}
+
 Status check_use(const EquationSet& set, const Catalogue& source, const std::string& folder, bool strict, Conversion& conversion) {
   std::vector<std::string> missing;
   for (const auto& leaf : set.algebra.leaves()) {

@@ -11,6 +11,9 @@
 
 namespace weighbridge {
 
+// That the equations of a family use every tensor (prove in mapping/equation.hpp); the error names the plugin's library.
+Status prove_family(const EquationSet& set, const Family& family);
+
 // Every tensor of the equations must be in `source` with its shape, and every tensor of `source` must be used or
 // declared. Adds what is tied, dropped and, unless `strict`, unused to the conversion. All names at fault are in one
 // error. `folder` is for messages.

@@ -4,18 +4,17 @@
 #include <atomic>
 #include <cstdint>
 #include <filesystem>
-#include <list>
 #include <mutex>
 #include <optional>
 #include <vector>
 
 #include "engine/files.hpp"
-#include "engine/gather.hpp"
 #include "engine/memory.hpp"
+#include "engine/open_files.hpp"
 #include "engine/progress_meter.hpp"
 #include "engine/run.hpp"
 #include "engine/schedule.hpp"
-#include "engine/tensor_copies.hpp"
+#include "engine/window_reader.hpp"
 
 namespace weighbridge {
 
@@ -58,31 +57,14 @@ class Worker {
   void work();
 
  private:
-  // The most recently used open files; a run may have more files than a process may open.
-  class OpenFiles {
-   public:
-    explicit OpenFiles(Files& files) : files_{&files} {}
-    Result<int> get(const std::filesystem::path& path, int flags);
-
-   private:
-    struct Entry {
-      std::filesystem::path path;
-      Descriptor descriptor;
-    };
-    Files* files_;
-    std::list<Entry> entries_;  // last used first
-  };
-
   Worker(Job& job, const Budget& budget, Buffer buffer);
-  Status fill(const Window& window);
   Status write(const Window& window);
 
   Job* job_;
   Buffer buffer_;
   std::size_t capacity_;  // the window's part of the buffer; the rest is scratch
-  OpenFiles sources_, outputs_;
-  std::optional<std::size_t> tensor_;  // whose copies are prepared
-  std::optional<TensorCopies> copies_;
+  WindowReader reader_;
+  OpenFiles outputs_;
 };
 
 }  // namespace weighbridge

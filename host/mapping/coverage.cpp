@@ -151,13 +151,6 @@ std::optional<CoverageFault> at_most_once(std::int64_t count, const std::vector<
   return cover(count, maps, false);
 }
 
-std::string coordinates(std::int64_t element, const Shape& shape) {
-  Shape at;
-  for (const auto stride : row_major_strides(shape)) {
-    at.push_back(element / stride);
-    element %= stride;
-  }
-  return to_string(at);
-}
+std::string coordinates(std::int64_t element, const Shape& shape) { return to_string(coordinates_of(element, shape)); }
 
 }  // namespace weighbridge

@@ -46,6 +46,12 @@ Shape row_major_strides(const Shape& shape) {
   return strides;
 }
 
+Shape coordinates_of(std::int64_t index, const Shape& shape) {
+  Shape coordinates(shape.size());
+  for (auto axis = shape.size(); axis-- > 0; index /= shape[axis]) coordinates[axis] = index % shape[axis];
+  return coordinates;
+}
+
 Box whole(const Shape& shape) { return {Shape(shape.size(), 0), shape}; }
 
 std::optional<Box> intersection(const Box& a, const Box& b) {

@@ -31,6 +31,9 @@ std::optional<std::int64_t> byte_count(const Shape& shape, DType dtype);
 // Row-major (C order) strides in elements.
 Shape row_major_strides(const Shape& shape);
 
+// The coordinates of the element with this row-major index; extents must not be 0.
+Shape coordinates_of(std::int64_t index, const Shape& shape);
+
 Box whole(const Shape& shape);
 std::optional<Box> intersection(const Box& a, const Box& b);  // nothing if they share no element
 std::string to_string(const Shape& shape);                    // "[4096, 1024]"

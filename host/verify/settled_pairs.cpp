@@ -40,7 +40,7 @@ void count_pair(Comparison& comparison, const StoredTensor& tensor, const Differ
   difference.actual = element_text(tensor.dtype, found.actual_bits);
   difference.elements = element_count(tensor.shape).value_or(0);
   difference.differing = found.differing;
-  difference.first = coordinates(found.first, tensor.shape);
+  difference.first = coordinates_of(found.first, tensor.shape);
   difference.max_abs_difference = found.max_abs_difference;
   difference.not_numbers = found.not_numbers;
   comparison.differences.push_back(std::move(difference));

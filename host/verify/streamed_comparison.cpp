@@ -15,9 +15,9 @@
 #include "engine/preflight.hpp"
 #include "engine/progress_meter.hpp"
 #include "engine/schedule.hpp"
+#include "engine/window_reader.hpp"
 #include "engine/worker.hpp"
 #include "verify/element_value.hpp"
-#include "verify/window_reader.hpp"
 
 namespace weighbridge {
 namespace {
@@ -52,8 +52,12 @@ Result<Buffers> make_buffers(const Budget& budget) {
 }
 
 void work(Shared& shared, Buffers& buffers) {
-  WindowReader expected{shared.expected, shared.files, shared.options.tuning, shared.options.stop};
-  WindowReader actual{shared.actual, shared.files, shared.options.tuning, shared.options.stop};
+  const auto go_on = [&shared](std::uint64_t) -> Status {
+    if (!shared.options.stop.stop_requested()) return done();
+    return Error{Error::Kind::cancelled, "", "", "stopped before everything was compared", "Run it again"};
+  };
+  WindowReader expected{shared.expected, shared.files, shared.options.tuning, go_on};
+  WindowReader actual{shared.actual, shared.files, shared.options.tuning, go_on};
   while (!shared.failure.any()) {
     const auto number = shared.next.fetch_add(1, std::memory_order_relaxed);
     if (number >= shared.schedule.windows()) return;
@@ -184,12 +188,6 @@ Result<std::vector<DifferingElements>> streamed_comparison(const Plan& expected,
   if (auto run = run_threads(shared, buffers); !run) return run.error();
   progress.finish();
   return results;
-}
-
-Shape coordinates(std::int64_t index, const Shape& shape) {
-  Shape result(shape.size());
-  for (auto axis = shape.size(); axis-- > 0; index /= shape[axis]) result[axis] = index % shape[axis];
-  return result;
 }
 
 }  // namespace weighbridge

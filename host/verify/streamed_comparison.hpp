@@ -37,7 +37,4 @@ void merge(DifferingElements& all, const DifferingElements& part);
 Result<std::vector<DifferingElements>> streamed_comparison(const Plan& expected, const Plan& actual,
                                                            std::span<const PlannedPair> pairs, const CompareOptions& options);
 
-// `index` as coordinates of a tensor of that shape, whose extents are not 0.
-Shape coordinates(std::int64_t index, const Shape& shape);
-
 }  // namespace weighbridge

@@ -82,18 +82,10 @@ struct Llama {
     } else if (rope.type == "linear") {
       megatron.set("seq_len_interpolation_factor", hf.number(rope.at + ".factor"));
     } else if (rope.type == "yarn") {
-      yarn(hf, rope.at, megatron);
+      yarn_to_megatron(hf, rope.at, megatron);
     } else if (rope.type != "default") {
       throw Failure(rope.at + " is of type " + rope.type + "; Megatron-Core computes default, linear, llama3 and yarn");
     }
-  }
-
-  static void yarn(const Config& hf, const std::string& at, const Config& megatron) {
-    megatron.set("position_embedding_type", "yarn");
-    megatron.set("yarn_rotary_scaling_factor", hf.number(at + ".factor"));
-    megatron.set("yarn_original_max_position_embeddings", hf.integer(at + ".original_max_position_embeddings"));
-    megatron.set("yarn_beta_fast", hf.number(at + ".beta_fast", 32.0));
-    megatron.set("yarn_beta_slow", hf.number(at + ".beta_slow", 1.0));
   }
 
   static void rope_to_hugging_face(const Config& megatron, const Config& hf) {
@@ -107,12 +99,8 @@ struct Llama {
     } else if (megatron.has("seq_len_interpolation_factor")) {
       hf.set("rope_scaling.rope_type", "linear");
       hf.set("rope_scaling.factor", megatron.number("seq_len_interpolation_factor"));
-    } else if (megatron.string("position_embedding_type", "") == "yarn") {
-      hf.set("rope_scaling.rope_type", "yarn");
-      hf.set("rope_scaling.factor", megatron.number("yarn_rotary_scaling_factor"));
-      hf.set("rope_scaling.original_max_position_embeddings", megatron.integer("yarn_original_max_position_embeddings"));
-      hf.set("rope_scaling.beta_fast", megatron.number("yarn_beta_fast", 32.0));
-      hf.set("rope_scaling.beta_slow", megatron.number("yarn_beta_slow", 1.0));
+    } else if (is_yarn(megatron)) {
+      yarn_to_hugging_face(megatron, hf);
     } else {
       hf.set_null("rope_scaling");
     }
@@ -154,7 +142,7 @@ struct Mistral {
     dtype_to_megatron(hf, megatron);
     const auto rope = rope_of(hf, 10000.0);
     megatron.set("rotary_base", rope.theta);
-    if (rope.type == "yarn") Llama::yarn(hf, rope.at, megatron);
+    if (rope.type == "yarn") yarn_to_megatron(hf, rope.at, megatron);
     else if (rope.type != "default") throw Failure(rope.at + " is of type " + rope.type + "; Mistral has default and yarn");
     if (const auto window = hf.find_integer("sliding_window")) {
       megatron.set_list("window_size");

@@ -61,11 +61,7 @@ void config_to_megatron(const Config& hf, const Config& megatron, Generation gen
   const auto rope = rope_of(hf, 10000.0);
   megatron.set("rotary_base", rope.theta);
   if (rope.type == "yarn") {
-    megatron.set("position_embedding_type", "yarn");
-    megatron.set("yarn_rotary_scaling_factor", hf.number(rope.at + ".factor"));
-    megatron.set("yarn_original_max_position_embeddings", hf.integer(rope.at + ".original_max_position_embeddings"));
-    megatron.set("yarn_beta_fast", hf.number(rope.at + ".beta_fast", 32.0));
-    megatron.set("yarn_beta_slow", hf.number(rope.at + ".beta_slow", 1.0));
+    yarn_to_megatron(hf, rope.at, megatron);
   } else if (rope.type != "default") {
     throw Failure(rope.at + " is of type " + rope.type + "; Qwen has default and yarn");
   }
@@ -77,12 +73,8 @@ void config_to_hugging_face(const Config& megatron, const Config& hf) {
   dtype_to_hugging_face(megatron, hf);
   hf.set("use_sliding_window", false);
   hf.set("rope_theta", megatron.number("rotary_base", 10000.0));
-  if (megatron.string("position_embedding_type", "") == "yarn") {
-    hf.set("rope_scaling.rope_type", "yarn");
-    hf.set("rope_scaling.factor", megatron.number("yarn_rotary_scaling_factor"));
-    hf.set("rope_scaling.original_max_position_embeddings", megatron.integer("yarn_original_max_position_embeddings"));
-    hf.set("rope_scaling.beta_fast", megatron.number("yarn_beta_fast", 32.0));
-    hf.set("rope_scaling.beta_slow", megatron.number("yarn_beta_slow", 1.0));
+  if (is_yarn(megatron)) {
+    yarn_to_hugging_face(megatron, hf);
   } else {
     hf.set_null("rope_scaling");
   }

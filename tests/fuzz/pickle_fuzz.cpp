@@ -1,12 +1,15 @@
-// Pickles as data, with every list of globals: no crash, no blow-up, and the length that was read is the pickle's.
+// Pickles as data, with every list of globals: no crash, no blow-up, the length that was read is
+// the pickle's, and what is accepted can be written, reads back and writes the same.
 #include "bytes_as_file.hpp"
 #include "formats/pickle_reader.hpp"
+#include "formats/pickle_writer.hpp"
 
 using weighbridge::PickleGlobals;
 using weighbridge::PickleOptions;
 using weighbridge::as_text;
 using weighbridge::read_pickle;
 using weighbridge::require_message;
+using weighbridge::write_pickle;
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   auto keep = PickleGlobals::megatron();
@@ -15,10 +18,18 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     PickleOptions options;
     options.globals = globals;
     const auto document = read_pickle(as_text(data, size), options, "input", "");
-    if (!document)
+    if (!document) {
       require_message(document.error());
-    else if (document->length > size)
-      std::abort();
+      continue;
+    }
+    if (document->length > size) std::abort();
+    const auto written = write_pickle(document->root);
+    if (!written) continue;  // an integer too long for protocol 2
+    options.max_depth *= 2;
+    const auto again = read_pickle(*written, options, "written", "");
+    if (!again) std::abort();
+    const auto rewritten = write_pickle(again->root);
+    if (!rewritten || *rewritten != *written) std::abort();
   }
   return 0;
 }

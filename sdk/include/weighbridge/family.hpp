@@ -27,7 +27,8 @@
 #include <string_view>
 
 namespace weighbridge {
-inline namespace sdk_v1 {
+// Hidden whatever the plugin's flags: the dynamic linker would otherwise give two plugins one copy of these statics.
+inline namespace sdk_v1 __attribute__((visibility("hidden"))) {
 namespace detail {
 
 // The only place where exceptions stop.

@@ -3,8 +3,7 @@
 
 #include <weighbridge/config.hpp>
 
-#include <cmath>
-#include <initializer_list>
+#include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
@@ -13,10 +12,10 @@ namespace weighbridge {
 inline namespace sdk_v1 {
 
 // A field that only changes its name. Where a config.json leaves it out, the config class's default counts; a field
-// without default (`required`) must be there, one that is `optional` stays out on the other side too.
+// without default (`required`) must be there.
 struct Field {
   enum class Kind : std::uint8_t { integer = 1, number, flag } kind{};
-  enum class Absent : std::uint8_t { required = 1, otherwise, left_out } absent{};
+  enum class Absent : std::uint8_t { required = 1, otherwise } absent{};
   std::string_view hugging_face, megatron;
   double otherwise{};  // the default, as a number
 };
@@ -29,10 +28,8 @@ constexpr Field flag_field(std::string_view hf, std::string_view megatron, bool 
 namespace detail {
 
 inline void translate(const Field& field, const Config& from, std::string_view source, const Config& to, std::string_view target) {
-  if (!from.has(source)) {
-    if (field.absent == Field::Absent::left_out) return;
-    if (field.absent == Field::Absent::required) throw Failure(std::string{source} + " is missing from the configuration");
-  }
+  if (field.absent == Field::Absent::required && !from.has(source))
+    throw Failure(std::string{source} + " is missing from the configuration");
   switch (field.kind) {
     case Field::Kind::integer: to.set(target, from.integer(source, static_cast<std::int64_t>(field.otherwise))); break;
     case Field::Kind::number: to.set(target, from.number(source, field.otherwise)); break;
@@ -104,6 +101,23 @@ inline Rope rope_of(const Config& hf, double default_theta) {
     break;
   }
   return rope;
+}
+
+// YaRN's numbers, both ways; `at` is the path of the object that holds them.
+inline void yarn_to_megatron(const Config& hf, const std::string& at, const Config& megatron) {
+  megatron.set("position_embedding_type", "yarn");
+  megatron.set("yarn_rotary_scaling_factor", hf.number(at + ".factor"));
+  megatron.set("yarn_original_max_position_embeddings", hf.integer(at + ".original_max_position_embeddings"));
+  megatron.set("yarn_beta_fast", hf.number(at + ".beta_fast", 32.0));
+  megatron.set("yarn_beta_slow", hf.number(at + ".beta_slow", 1.0));
+}
+inline bool is_yarn(const Config& megatron) { return megatron.string("position_embedding_type", "") == "yarn"; }
+inline void yarn_to_hugging_face(const Config& megatron, const Config& hf) {
+  hf.set("rope_scaling.rope_type", "yarn");
+  hf.set("rope_scaling.factor", megatron.number("yarn_rotary_scaling_factor"));
+  hf.set("rope_scaling.original_max_position_embeddings", megatron.integer("yarn_original_max_position_embeddings"));
+  hf.set("rope_scaling.beta_fast", megatron.number("yarn_beta_fast", 32.0));
+  hf.set("rope_scaling.beta_slow", megatron.number("yarn_beta_slow", 1.0));
 }
 
 // What a Megatron-Core GPT model of RMSNorm, SwiGLU and rotary embedding always says.

@@ -1,0 +1,41 @@
+#pragma once
+// Makes a part of a planned output tensor in memory: what a run writes, and what a comparison looks at.
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <span>
+
+#include "engine/open_files.hpp"
+#include "engine/run.hpp"
+#include "engine/tensor_copies.hpp"
+#include "mapping/plan.hpp"
+#include "tensor/result.hpp"
+
+namespace weighbridge {
+
+// Called before every read with its size in bytes; an error stops the reader and is what it returns.
+using BeforeRead = std::function<Status(std::uint64_t)>;
+
+// For one thread. Plan, files and tuning must outlive it; the plan must have passed check_plan.
+class WindowReader {
+ public:
+  WindowReader(const Plan& plan, Files& files, const Tuning& tuning, BeforeRead before_read);
+
+  // Puts bytes [begin, end) of tensor number `tensor` into `target`, which must have room for them. A window must not
+  // cut an element. Windows of one tensor are best asked for in a row. `scratch` must hold an element.
+  Status fill(std::size_t tensor, std::int64_t begin, std::int64_t end, std::span<std::byte> target,
+              std::span<std::byte> scratch);
+
+ private:
+  const Plan* plan_;
+  Files* files_;
+  const Tuning* tuning_;
+  BeforeRead before_read_;
+  OpenFiles sources_;
+  std::optional<std::size_t> tensor_;  // whose copies are prepared
+  std::optional<TensorCopies> copies_;
+};
+
+}  // namespace weighbridge
