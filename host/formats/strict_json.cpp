@@ -1,5 +1,6 @@
 #include "formats/strict_json.hpp"
 
+#include <cmath>
 #include <string>
 #include <unordered_set>
 #include <vector>
@@ -57,7 +58,11 @@ struct DuplicateKeyFinder {
   bool on_number_part(json::string_view, json::error_code&) { return true; }
   bool on_int64(std::int64_t, json::string_view, json::error_code&) { return true; }
   bool on_uint64(std::uint64_t, json::string_view, json::error_code&) { return true; }
-  bool on_double(double, json::string_view, json::error_code&) { return true; }
+  bool on_double(double value, json::string_view, json::error_code& error) {
+    if (std::isfinite(value)) return true;
+    error = json::error::exponent_overflow;  // would be written back as something that is no number
+    return false;
+  }
   bool on_bool(bool, json::error_code&) { return true; }
   bool on_null(json::error_code&) { return true; }
   bool on_comment_part(json::string_view, json::error_code&) { return true; }

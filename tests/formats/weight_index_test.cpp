@@ -61,6 +61,12 @@ TEST(WeightIndex, RefusesOtherJson) {
                "not an object");
 }
 
+TEST(WeightIndex, RefusesNumbersThatNoDoubleHolds) {
+  for (const auto* number : {"1e400", "-14E77770", "1e999999999999"})
+    expect_error(parse_weight_index(R"({"metadata":{"n":)" + std::string{number} + R"(},"weight_map":{}})", "i.json"),
+                 "i.json", "", "is not valid JSON");
+}
+
 TEST(WeightIndex, ReadsAFile) {
   const testing::WrittenFile written{"model.safetensors.index.json", R"({"weight_map":{"w":"a"}})"};
   const auto index = read_weight_index(written.path());
