@@ -11,11 +11,13 @@
 
 #include "checkpoints/python_json.hpp"
 #include "checkpoints/yaml_scalar.hpp"
+#include "formats/utf8.hpp"
 
 namespace weighbridge {
 namespace {
 
 constexpr std::size_t kMaxBytes = 16 << 20;
+constexpr std::size_t kMaxKeyBytes = 250;  // quoted and escaped it must stay within the 1024 of an implicit key
 constexpr int kMaxDepth = 64;
 constexpr std::int64_t kMaxValues = 1'000'000;
 
@@ -70,6 +72,8 @@ class Converter {
     for (const auto& field : node) {
       const auto& key = field.first;
       if (!key.IsScalar()) return broken(file_, node.Mark(), "has a key that is no text or number");
+      if (key.Scalar().size() > kMaxKeyBytes)
+        return broken(file_, key.Mark(), fmt::format("has a key of more than {} bytes", kMaxKeyBytes));
       if (fields.contains(key.Scalar()))
         return broken(file_, key.Mark(), fmt::format("the key '{}' occurs twice", key.Scalar().substr(0, 80)));
       auto converted = value(field.second, depth + 1);
@@ -153,6 +157,8 @@ void write_block(const boost::json::value& value, int indent, std::string& out) 
 Result<boost::json::value> parse_yaml(std::string_view text, std::string_view file) {
   if (text.size() > kMaxBytes)
     return broken(file, YAML::Mark::null_mark(), fmt::format("is larger than {} MiB", kMaxBytes >> 20));
+  if (const auto at = malformed_utf8(text))
+    return broken(file, YAML::Mark::null_mark(), fmt::format("holds no UTF-8 at byte {}", *at));
   try {
     return Converter{file}.value(YAML::Load(std::string(text)), 0);
   } catch (const YAML::Exception& error) { return broken(file, error.mark, "is no YAML: " + error.msg); }

@@ -74,6 +74,14 @@ TEST(MegatronYaml, RefusesDepthAndSelfReference) {
   EXPECT_THAT(fault("a: &a [*a]\n").problem, HasSubstr("nested more than 64 levels"));
 }
 
+TEST(MegatronYaml, RefusesBytesThatAreNoUtf8) {
+  EXPECT_EQ(fault("a: \xed\xff\xff\n").problem, "holds no UTF-8 at byte 3");
+}
+
+TEST(MegatronYaml, RefusesKeysThatCouldNotBeWrittenBack) {
+  EXPECT_EQ(fault("a: 1\n" + std::string(251, 'k') + ": 2\n").problem, "has a key of more than 250 bytes");
+}
+
 TEST(MegatronYaml, NamesTheLineOfAFault) {
   EXPECT_EQ(fault("a: 1\nb: 2\na: 3\n").subject, "line 3");
   EXPECT_THAT(fault("a: 1\nb: 2\na: 3\n").problem, HasSubstr("'a' occurs twice"));
