@@ -159,6 +159,8 @@ Result<boost::json::value> parse_yaml(std::string_view text, std::string_view fi
     return broken(file, YAML::Mark::null_mark(), fmt::format("is larger than {} MiB", kMaxBytes >> 20));
   if (const auto at = malformed_utf8(text))
     return broken(file, YAML::Mark::null_mark(), fmt::format("holds no UTF-8 at byte {}", *at));
+  if (const auto at = text.find('\0'); at != text.npos)  // the parser would take the text for UTF-16
+    return broken(file, YAML::Mark::null_mark(), fmt::format("holds a zero byte at byte {}", at));
   try {
     return Converter{file}.value(YAML::Load(std::string(text)), 0);
   } catch (const YAML::Exception& error) { return broken(file, error.mark, "is no YAML: " + error.msg); }

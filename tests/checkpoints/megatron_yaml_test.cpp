@@ -76,6 +76,7 @@ TEST(MegatronYaml, RefusesDepthAndSelfReference) {
 
 TEST(MegatronYaml, RefusesBytesThatAreNoUtf8) {
   EXPECT_EQ(fault("a: \xed\xff\xff\n").problem, "holds no UTF-8 at byte 3");
+  EXPECT_EQ(fault(std::string{"a\0b\0", 4}).problem, "holds a zero byte at byte 1");
 }
 
 TEST(MegatronYaml, RefusesKeysThatCouldNotBeWrittenBack) {
