@@ -57,7 +57,8 @@ struct TorchDistCheckpoint {
 // A live parameter as it lies in a checkpoint.
 struct LiveTensor {
   std::string key;      // on disk, for the report of unused keys; of halves saved apart the first (the other: `_v`)
-  StoredTensor tensor;  // of one layer: the layer axis is cut away, extents are rebased; named by its live name
+  Shape joined;         // extents of that key's leading axes, of layers and of experts, that were cut away
+  StoredTensor tensor;  // of one layer and expert: their axes are cut away, extents are rebased; named by its live name
 };
 
 // Parameter `rest` of layer `layer` of the stack `prefix` ("decoder.layers.", 3, "mlp.linear_fc1.weight"): the key
@@ -67,6 +68,10 @@ std::optional<LiveTensor> find_live(const Catalogue& catalogue, std::string_view
                                     std::string_view rest);
 // A parameter outside any stack, by its key.
 std::optional<LiveTensor> find_live(const Catalogue& catalogue, std::string_view key);
+// One of grouped experts, named as weighbridge/abi.h says: joined along an axis of experts or each apart. `prefix` may be
+// empty.
+std::optional<LiveTensor> find_live_expert(const Catalogue& catalogue, std::string_view prefix, std::int64_t layer,
+                                           std::string_view rest, std::int64_t expert);
 // The layers that the stack `prefix` has on disk, stacked or each apart; nothing if it has none. Error: stacked keys
 // that disagree about it.
 Result<std::optional<std::int64_t>> count_layers(const Catalogue& catalogue, std::string_view prefix);

@@ -8,6 +8,7 @@
 
 #include "checkpoints/megatron_arguments.hpp"
 #include "checkpoints/run_config.hpp"
+#include "checkpoints/torch_dist_experts.hpp"
 #include "checkpoints/torch_dist_side_files.hpp"
 #include "formats/dcp_metadata.hpp"
 #include "formats/torch_writer.hpp"
@@ -18,18 +19,35 @@ namespace {
 constexpr std::string_view kEmbedding = "embedding.word_embeddings.weight";
 constexpr std::string_view kPredictionLayers = "mtp.layers.";  // multi-token prediction: always a key for each layer
 
+std::string live_name(const LiveParameter& parameter) {
+  auto name = parameter.prefix.empty() ? parameter.rest
+                                       : fmt::format("{}{}.{}", parameter.prefix, parameter.layer, parameter.rest);
+  if (parameter.experts > 0) name += std::to_string(parameter.expert);
+  return name;
+}
+
+// How the tensors of grouped experts are joined: an axis of experts, behind that of layers.
+std::string key_rest(const LiveParameter& parameter) {
+  return parameter.experts > 0 ? experts_key(parameter.rest) : parameter.rest;
+}
+
 Error mismatch(const LiveParameter& parameter, std::string problem) {
-  const auto name = parameter.prefix.empty()
-                        ? parameter.rest
-                        : fmt::format("{}{}.{}", parameter.prefix, parameter.layer, parameter.rest);
+  const auto name = live_name(parameter);
   return Error{Error::Kind::mismatch, {}, name, std::move(problem), "Correct the equations of the model family"};
 }
+
+// The leading axes of a tensor along which parameters are joined.
+struct Joined {
+  std::size_t axes{};
+  bool layers{};  // whether the first one is that of layers
+};
 
 // Where a parameter goes: which tensor, at which place in it.
 struct Place {
   std::string key;
   Shape shape;  // of the whole tensor
   Box box;
+  Joined joined;
 };
 
 class Writer {
@@ -57,23 +75,38 @@ class Writer {
   }
 
   Place place_of(const LiveParameter& parameter) const {
-    if (parameter.prefix.empty()) return {parameter.rest, parameter.shape, whole(parameter.shape)};
-    if (apart(parameter))
-      return {fmt::format("{}{}.{}", parameter.prefix, parameter.layer, parameter.rest), parameter.shape,
-              whole(parameter.shape)};
-    Place place{parameter.prefix + parameter.rest, parameter.shape, whole(parameter.shape)};
-    place.shape.insert(place.shape.begin(), parameter.layers);
-    place.box.offsets.insert(place.box.offsets.begin(), parameter.layer);
-    place.box.sizes.insert(place.box.sizes.begin(), 1);
+    Place place{key_rest(parameter), parameter.shape, whole(parameter.shape), {}};
+    const auto add_axis = [&](std::int64_t index, std::int64_t extent) {
+      ++place.joined.axes;
+      place.shape.insert(place.shape.begin(), extent);
+      place.box.offsets.insert(place.box.offsets.begin(), index);
+      place.box.sizes.insert(place.box.sizes.begin(), 1);
+    };
+    if (parameter.experts > 0) add_axis(parameter.expert, parameter.experts);
+    if (parameter.prefix.empty()) return place;
+    if (apart(parameter)) {
+      place.key = fmt::format("{}{}.{}", parameter.prefix, parameter.layer, place.key);
+    } else {
+      place.key = parameter.prefix + place.key;
+      place.joined.layers = true;
+      add_axis(parameter.layer, parameter.layers);
+    }
     return place;
   }
 
   // The object key of the extra state of the module that holds a parameter.
   std::string extra_state_key(const LiveParameter& parameter) const {
-    const auto module = parameter.rest.substr(0, parameter.rest.rfind('.'));
-    if (parameter.prefix.empty()) return module + "._extra_state/shard_0_1";
-    if (apart(parameter))
-      return fmt::format("{}{}.{}._extra_state/shard_0_1", parameter.prefix, parameter.layer, module);
+    const auto rest = key_rest(parameter);
+    const auto module = rest.substr(0, rest.rfind('.'));
+    const auto [expert, experts] = std::pair{parameter.expert, parameter.experts};
+    if (parameter.prefix.empty() || apart(parameter)) {
+      const auto stack = parameter.prefix.empty() ? std::string{} : fmt::format("{}{}.", parameter.prefix, parameter.layer);
+      if (experts > 0) return fmt::format("{}{}._extra_state/shard_{}_{}", stack, module, expert, experts);
+      return fmt::format("{}{}._extra_state/shard_0_1", stack, module);
+    }
+    if (experts > 0)
+      return fmt::format("{}{}._extra_state/shard_{}.{}_{}.{}", parameter.prefix, module, parameter.layer, expert,
+                         parameter.layers, experts);
     return fmt::format("{}{}._extra_state/shard_{}_{}", parameter.prefix, module, parameter.layer, parameter.layers);
   }
 
@@ -131,9 +164,7 @@ class Writer {
       auto& file = layout_.files.back();
       const auto number = static_cast<std::uint32_t>(layout_.tensors.size());
       const DcpItem item{file_number, file.size, framing->size};
-      layout_.tensors.push_back({parameter.prefix.empty()
-                                     ? parameter.rest
-                                     : fmt::format("{}{}.{}", parameter.prefix, parameter.layer, parameter.rest),
+      layout_.tensors.push_back({live_name(parameter),
                                  file_number,
                                  file.size + framing->external.at(0),
                                  static_cast<std::uint64_t>(*bytes),
@@ -164,40 +195,47 @@ class Writer {
   }
 
   Status record(const LiveParameter& parameter, Place place, const DcpItem& item) {
+    joined_.emplace(place.key, place.joined);
     auto [entry, fresh] =
         metadata_.tensors.try_emplace(std::move(place.key), DcpTensor{parameter.dtype, place.shape, {}});
     auto& tensor = entry->second;
     if (!fresh && (tensor.dtype != parameter.dtype || tensor.shape != place.shape))
       return mismatch(parameter,
-                      fmt::format("is {} {}, but other layers of its stack make it {} {}", to_string(parameter.dtype),
+                      fmt::format("is {} {}, but other layers or experts make it {} {}", to_string(parameter.dtype),
                                   to_string(place.shape), to_string(tensor.dtype), to_string(tensor.shape)));
     tensor.chunks.push_back({std::move(place.box), item});
     return done();
   }
 
-  // Every layer of a stack must be there once.
+  // Every layer and expert that a tensor joins must be there once: sorted, the chunks count through the joined axes.
   Status check_stacks() {
     for (auto& [key, tensor] : metadata_.tensors) {
       auto& chunks = tensor.chunks;
       std::sort(chunks.begin(), chunks.end(),
                 [](const auto& a, const auto& b) { return a.box.offsets < b.box.offsets; });
-      const auto layers =
-          chunks.front().box == whole(tensor.shape) ? 1 : static_cast<std::size_t>(tensor.shape.front());
-      for (std::size_t layer = 0; layers > 1 && layer < layers; ++layer) {
-        if (layer < chunks.size() && chunks[layer].box.offsets.front() == static_cast<std::int64_t>(layer)) continue;
-        const bool twice =
-            layer < chunks.size() && chunks[layer].box.offsets.front() < static_cast<std::int64_t>(layer);
-        return Error{
-            Error::Kind::mismatch,
-            {},
-            key,
-            twice ? fmt::format("layer {} is given twice", layer - 1) : fmt::format("layer {} is missing", layer),
-            "Correct the equations of the model family"};
+      const auto joined = joined_[key];
+      Shape expected(tensor.shape.size(), 0);
+      std::size_t number = 0;
+      for (bool more = true; more; ++number) {
+        const bool there = number < chunks.size();
+        if (there && number > 0 && chunks[number].box.offsets == chunks[number - 1].box.offsets)
+          return fault(key, joined, expected, "is given twice");
+        if (!there || chunks[number].box.offsets != expected) return fault(key, joined, expected, "is missing");
+        auto axis = joined.axes;
+        while (axis > 0 && expected[axis - 1] + 1 == tensor.shape[axis - 1]) expected[--axis] = 0;
+        if (axis > 0) ++expected[axis - 1];
+        more = axis > 0;
       }
-      if (chunks.size() > layers)
-        return Error{Error::Kind::mismatch, {}, key, "is given twice", "Correct the equations of the model family"};
+      if (number < chunks.size()) return fault(key, joined, chunks[number].box.offsets, "is given twice");
     }
     return done();
+  }
+
+  static Error fault(const std::string& key, const Joined& joined, const Shape& at, std::string_view what) {
+    std::string which;
+    for (std::size_t axis = 0; axis < joined.axes; ++axis)
+      which += fmt::format("{}{} {} ", axis > 0 ? "of " : "", axis == 0 && joined.layers ? "layer" : "expert", at[axis]);
+    return {Error::Kind::mismatch, {}, key, which + std::string{what}, "Correct the equations of the model family"};
   }
 
   void add_file(std::filesystem::path path, std::string bytes) {
@@ -233,6 +271,7 @@ class Writer {
   TorchDistLayout layout_;
   DcpMetadata metadata_;
   std::map<std::pair<DType, Shape>, ArchiveLayout> framings_;
+  std::map<std::string, Joined> joined_;  // by key
   std::optional<DcpItem> empty_blob_;
   std::optional<DcpItem> none_blob_;
   std::string common_file_;

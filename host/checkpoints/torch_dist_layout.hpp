@@ -31,6 +31,7 @@ struct LiveParameter {
   Shape shape;                                 // of this layer alone, vocabulary padding included
   bool padded{};                               // see OutputTensor::padded
   ExtraState extra_state{ExtraState::absent};  // of the module that holds it; the module is `rest` up to the last dot
+  std::int64_t expert{}, experts{};            // one of that many grouped experts; none where experts is 0
 };
 
 struct TorchDistLayoutRequest {

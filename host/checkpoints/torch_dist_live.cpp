@@ -3,9 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
+#include <span>
 
 #include "checkpoints/torch_dist_checkpoint.hpp"
+#include "checkpoints/torch_dist_experts.hpp"
 
 namespace weighbridge {
 namespace {
@@ -31,17 +34,36 @@ std::optional<StoredTensor> joined(const StoredTensor& gate, const StoredTensor&
   return both;
 }
 
-std::optional<LiveTensor> at_key(const Catalogue& catalogue, const std::string& key, const std::string& live_name) {
-  LiveTensor live{key, {}};
+// Row `rows[0]` of the first axis, of that row `rows[1]`, …; nothing if the tensor has none such.
+std::optional<StoredTensor> row_of(const StoredTensor& tensor, std::span<const std::int64_t> rows) {
+  if (tensor.shape.size() < rows.size()) return {};
+  for (std::size_t axis = 0; axis < rows.size(); ++axis)
+    if (rows[axis] < 0 || rows[axis] >= tensor.shape[axis]) return {};
+  if (rows.empty()) return tensor;
+  auto row = leading_slice(tensor, rows[0]);
+  for (const auto index : rows.subspan(1)) row = leading_slice(row, index);
+  return row;
+}
+
+// What lies at a key, or of halves at `key` + "_w" and "_v"; of it the given rows.
+std::optional<LiveTensor> at_key(const Catalogue& catalogue, const std::string& key, const std::string& live_name,
+                                 std::span<const std::int64_t> rows = {}) {
+  LiveTensor live{key, {}, {}};
   if (const auto* tensor = tensor_at(catalogue, key)) {
-    live.tensor = *tensor;
+    auto row = row_of(*tensor, rows);
+    if (!row) return {};
+    live.tensor = *std::move(row);
+    live.joined.assign(tensor->shape.begin(), tensor->shape.begin() + static_cast<std::ptrdiff_t>(rows.size()));
   } else {
     const auto* gate = tensor_at(catalogue, key + "_w");
     const auto* up = tensor_at(catalogue, key + "_v");
-    auto both = gate && up ? joined(*gate, *up) : std::nullopt;
+    if (!gate || !up) return {};
+    const auto gate_row = row_of(*gate, rows), up_row = row_of(*up, rows);
+    auto both = gate_row && up_row ? joined(*gate_row, *up_row) : std::nullopt;
     if (!both) return {};
     live.key = key + "_w";
     live.tensor = *std::move(both);
+    live.joined.assign(gate->shape.begin(), gate->shape.begin() + static_cast<std::ptrdiff_t>(rows.size()));
   }
   live.tensor.name = live_name;
   return live;
@@ -92,12 +114,22 @@ std::optional<LiveTensor> find_live(const Catalogue& catalogue, std::string_view
   if (layer < 0) return {};
   const auto name = fmt::format("{}{}.{}", prefix, layer, rest);
   if (auto live = at_key(catalogue, name, name)) return live;
-  const auto key = fmt::format("{}{}", prefix, rest);
-  const auto* stacked = tensor_at(catalogue, key);
-  if (!stacked || stacked->shape.empty() || layer >= stacked->shape[0]) return {};
-  LiveTensor live{key, leading_slice(*stacked, layer)};
-  live.tensor.name = name;
-  return live;
+  return at_key(catalogue, fmt::format("{}{}", prefix, rest), name, std::array{layer});
+}
+
+std::optional<LiveTensor> find_live_expert(const Catalogue& catalogue, std::string_view prefix, std::int64_t layer,
+                                           std::string_view rest, std::int64_t expert) {
+  const auto apart = expert_key(rest, expert), together = experts_key(rest);
+  if (prefix.empty()) {
+    const auto name = fmt::format("{}{}", rest, expert);
+    if (auto live = at_key(catalogue, apart, name)) return live;
+    return at_key(catalogue, together, name, std::array{expert});
+  }
+  const auto name = fmt::format("{}{}.{}{}", prefix, layer, rest, expert);
+  if (auto live = at_key(catalogue, fmt::format("{}{}.{}", prefix, layer, apart), name)) return live;
+  if (auto live = at_key(catalogue, fmt::format("{}{}.{}", prefix, layer, together), name, std::array{expert})) return live;
+  if (auto live = at_key(catalogue, fmt::format("{}{}", prefix, apart), name, std::array{layer})) return live;
+  return at_key(catalogue, fmt::format("{}{}", prefix, together), name, std::array{layer, expert});
 }
 
 Result<std::optional<std::int64_t>> count_layers(const Catalogue& catalogue, std::string_view prefix) {

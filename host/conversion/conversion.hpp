@@ -36,12 +36,19 @@ struct ImportOptions {
   bool strict{true};                                         // else unused tensors are notes, not errors
 };
 
+// How the weights of an export are stored.
+enum class Quantize : std::uint8_t {
+  none = 1,   // every tensor plain, whatever the reference is
+  reference,  // as the reference stores them: unchanged blocks return with their scales, bit by bit
+};
+
 struct ExportOptions {
   std::filesystem::path megatron;                     // parent, iteration or release folder
   std::optional<std::filesystem::path> reference;     // a Hugging Face folder: its side files and shard names are kept
   std::optional<std::string> architecture;            // overrides what is recognised when there is no reference
   std::uint64_t max_shard_size{kDefaultMaxShardSize};
   std::optional<DType> dtype;
+  Quantize quantize{Quantize::none};
   bool strict{true};
 };
 

@@ -10,6 +10,7 @@
 #include "checkpoints/megatron_document.hpp"
 #include "conversion/conversion.hpp"
 #include "conversion/reference.hpp"
+#include "conversion/reference_tensors.hpp"
 #include "conversion/source_use.hpp"
 #include "conversion/totals.hpp"
 #include "families/call.hpp"
@@ -18,23 +19,37 @@
 namespace weighbridge {
 namespace {
 
+std::optional<LiveTensor> live_parameter(const Equation& equation, const Catalogue& catalogue) {
+  if (equation.experts > 0) return find_live_expert(catalogue, equation.stack, equation.layer, equation.name, equation.expert);
+  if (equation.stack.empty()) return find_live(catalogue, equation.name);
+  return find_live(catalogue, equation.stack, equation.layer, equation.name);
+}
+
+// What the equation says of the leading axes along which a checkpoint may join parameters.
+Shape joined_extents(const Equation& equation, std::size_t axes) {
+  if (axes == 2) return {equation.layers, equation.experts};
+  return {equation.experts > 0 ? equation.experts : equation.layers};
+}
+
 // The stored parameter of every equation, checked against it, and that no stored one is left over.
 Result<std::vector<StoredTensor>> stored_parameters(const EquationSet& set, const TorchDistCheckpoint& checkpoint, bool strict, Conversion& conversion) {
   const auto folder = checkpoint.location.folder.string();
   std::vector<StoredTensor> parameters;
   std::vector<std::string> missing;
   std::set<std::string> used;
-  std::map<std::string, std::int64_t> stacks;
   for (const auto& equation : set.equations) {
-    auto live = equation.stack.empty() ? find_live(checkpoint.catalogue, equation.name)
-                                       : find_live(checkpoint.catalogue, equation.stack, equation.layer, equation.name);
+    const auto live = live_parameter(equation, checkpoint.catalogue);
     if (!live) {
       missing.push_back(equation.live_name());
       continue;
     }
-    if (!equation.stack.empty()) stacks[equation.stack] = equation.layers;
+    if (!live->joined.empty() && live->joined != joined_extents(equation, live->joined.size()))
+      return Error{Error::Kind::mismatch, folder, "tensor " + live->key,
+                   fmt::format("joins {} layers or experts; the configuration has {}", to_string(live->joined),
+                               to_string(joined_extents(equation, live->joined.size()))),
+                   "Give the configuration that belongs to these weights"};
     auto expected = equation.expression.shape;
-    auto& found = live->tensor.shape;
+    const auto& found = live->tensor.shape;
     if (equation.vocabulary && found.size() == expected.size() && found[0] > expected[0]) {
       conversion.padded.push_back({equation.live_name(), fmt::format("{} rows of vocabulary padding are cut off", found[0] - expected[0])});
       expected[0] = found[0];
@@ -45,18 +60,11 @@ Result<std::vector<StoredTensor>> stored_parameters(const EquationSet& set, cons
                    "Check the configuration of the checkpoint, or the reference given as --hf-model, against the weights"};
     used.insert(live->key);
     if (live->key.ends_with("_w")) used.insert(live->key.substr(0, live->key.size() - 2) + "_v");
-    parameters.push_back(std::move(live->tensor));
+    parameters.push_back(live->tensor);
   }
   if (!missing.empty())
     return Error{Error::Kind::mismatch, folder, fmt::format("tensors {}", some_of(missing)), "needed by the equations but not in the checkpoint",
                  "Check that the checkpoint is complete and of this model"};
-  for (const auto& [stack, layers] : stacks) {
-    auto stored = count_layers(checkpoint.catalogue, stack);
-    if (!stored) return stored.error();
-    if (*stored && **stored != layers)
-      return Error{Error::Kind::mismatch, folder, stack, fmt::format("the checkpoint has {} layers, the configuration {}", **stored, layers),
-                   "Give the configuration that belongs to these weights"};
-  }
   std::vector<std::string> unused;
   for (const auto& [key, tensor] : checkpoint.catalogue.tensors)
     if (!used.contains(key)) unused.push_back(key);
@@ -74,12 +82,10 @@ struct Use {
 };
 
 // The type of a Hugging Face tensor that is made of Megatron parameters.
-DType output_dtype(const std::string& name, const Equation& equation, DType stored, const ExportOptions& options, const Reference& reference,
+DType output_dtype(const std::string& name, const Equation& equation, DType stored, const ExportOptions& options, const Catalogue& known,
                    const boost::json::object& document) {
   if (options.dtype && !equation.keep_dtype) return *options.dtype;
-  if (reference.has_weights)
-    if (const auto found = reference.repository->catalogue.tensors.find(name); found != reference.repository->catalogue.tensors.end())
-      return found->second.dtype;
+  if (const auto found = known.tensors.find(name); found != known.tensors.end()) return found->second.dtype;
   if (equation.keep_dtype) return stored;
   return dtype_from_torch(string_field(document, "params_dtype").value_or("")).value_or(stored);
 }
@@ -119,8 +125,9 @@ Result<Conversion> prepare_export(const ExportOptions& options, Registry& regist
   conversion.architecture = reference->chosen.architecture;
   conversion.megatron = checkpoint->document;
 
-  const auto* reference_tensors = reference->has_weights ? &reference->repository->catalogue : nullptr;
-  auto set = state_equations(reference->chosen.family, reference->config, reference_tensors, conversion.notes);
+  auto known = reference_tensors(*reference, *checkpoint);
+  if (!known) return known.error();
+  auto set = equations_of_export(*reference, *known, options, conversion);
   if (!set) return set.error();
   if (auto status = prove_family(*set, reference->chosen.family); !status) return status.error();
   auto parameters = stored_parameters(*set, *checkpoint, options.strict, conversion);
@@ -129,34 +136,38 @@ Result<Conversion> prepare_export(const ExportOptions& options, Registry& regist
   const auto& leaves = set->algebra.leaves();
   std::vector<std::vector<Use>> uses(leaves.size());
   for (std::size_t i = 0; i < set->equations.size(); ++i)
-    for (const auto& piece : set->equations[i].expression.pieces) uses[piece.leaf].push_back({i, &piece});
+    for (const auto& piece : set->equations[i].expression.pieces)
+      if (!piece.echo) uses[piece.leaf].push_back({i, &piece});
 
   HuggingFaceLayoutRequest request{.tensors = {}, .reference = {}, .max_shard_size = options.max_shard_size, .texts = {}};
   std::map<std::string, std::size_t> leaf_of;
   for (std::size_t leaf = 0; leaf < leaves.size(); ++leaf) {
+    if (uses[leaf].empty()) continue;  // storage, which the encoding of its values makes
     const auto first = uses[leaf].front().equation;
     request.tensors.push_back({leaves[leaf].name,
-                               output_dtype(leaves[leaf].name, set->equations[first], (*parameters)[first].dtype, options, *reference, conversion.megatron),
+                               output_dtype(leaves[leaf].name, set->equations[first], (*parameters)[first].dtype, options, known->tensors, conversion.megatron),
                                leaves[leaf].shape});
     leaf_of[leaves[leaf].name] = leaf;
   }
   // Copies of tied tensors are written where the reference has them; what Megatron has no place for comes from there.
   std::map<std::string, FromReference> from_reference;
   for (const auto& said : set->declarations) {
-    const bool present = reference_tensors != nullptr && reference_tensors->tensors.contains(said.name);
+    const bool present = known->tensors.tensors.contains(said.name);
     if (said.kind == Declaration::Kind::tied) {
       conversion.tied.push_back({said.name, fmt::format("the same as {}: {}{}", said.other, said.reason, present ? "; written, as in the reference" : "")});
       const auto original = leaf_of.find(said.other);
       if (present && original != leaf_of.end()) {
         const auto leaf = original->second;
-        request.tensors.push_back({said.name, request.tensors[leaf].dtype, leaves[leaf].shape});
+        request.tensors.push_back({said.name, known->tensors.tensors.find(said.name)->second.dtype, leaves[leaf].shape});
         leaf_of[said.name] = leaf;
       }
-    } else if (said.kind == Declaration::Kind::dropped && present) {
-      const auto& stored = reference_tensors->tensors.find(said.name)->second;
-      request.tensors.push_back({said.name, stored.dtype, stored.shape});
-      from_reference[said.name] = {said.name, stored};
-      conversion.carried.push_back({said.name, "from the reference: " + said.reason});
+    } else if (said.kind == Declaration::Kind::dropped || said.kind == Declaration::Kind::carried) {
+      for (const auto& name : meant_by(said, set->algebra, known->tensors)) {
+        const auto& stored = known->tensors.tensors.find(name)->second;
+        if (stored.extents.empty() || !from_reference.emplace(name, FromReference{name, stored}).second) continue;
+        request.tensors.push_back({name, stored.dtype, stored.shape});
+        conversion.carried.push_back({name, fmt::format("from {}: {}", known->origin, said.reason)});
+      }
     }
   }
   if (reference->repository) request.reference = reference_shards(*reference->repository);
@@ -172,7 +183,7 @@ Result<Conversion> prepare_export(const ExportOptions& options, Registry& regist
   plan.sources = checkpoint->catalogue.files;
   const auto reference_files = static_cast<std::uint32_t>(plan.sources.size());
   if (!from_reference.empty())
-    plan.sources.insert(plan.sources.end(), reference_tensors->files.begin(), reference_tensors->files.end());
+    plan.sources.insert(plan.sources.end(), known->tensors.files.begin(), known->tensors.files.end());
   plan.files = std::move(layout->files);
   plan.tensors = std::move(layout->tensors);
   plan.literals = std::move(layout->literals);
@@ -193,7 +204,7 @@ Result<Conversion> prepare_export(const ExportOptions& options, Registry& regist
     plan.carried.push_back(file);
     conversion.carried.push_back({file.path.string(), "side file"});
   }
-  conversion.mapped = static_cast<std::int64_t>(leaves.size());
+  conversion.mapped = static_cast<std::int64_t>(leaf_of.size());
   count_bytes(conversion);
   return conversion;
 }

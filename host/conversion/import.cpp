@@ -6,9 +6,12 @@
 
 #include "checkpoints/megatron_document.hpp"
 #include "checkpoints/torch_dist_layout.hpp"
+#include "conversion/carried_tensors.hpp"
 #include "conversion/conversion.hpp"
+#include "conversion/decoded_tensors.hpp"
 #include "conversion/family_choice.hpp"
 #include "conversion/parallel_check.hpp"
+#include "conversion/reference.hpp"
 #include "conversion/source_use.hpp"
 #include "conversion/totals.hpp"
 #include "families/call.hpp"
@@ -49,9 +52,12 @@ bool is_tokenizer_file(const std::filesystem::path& path) {
   return std::ranges::find(kNames, path.string()) != std::end(kNames);
 }
 
+// Where an import keeps what Megatron has no place for.
+std::filesystem::path kept_folder(std::int64_t iteration) { return std::filesystem::path{fmt::format("iter_{:07}", iteration)} / kKeptFolder; }
+
 // Tokenizer files go to where Megatron-Bridge looks for them, everything else of the source beside them.
 void carry_side_files(const HuggingFaceRepository& repository, const TorchDistLayout& layout, std::int64_t iteration, Conversion& conversion) {
-  const auto kept = std::filesystem::path{fmt::format("iter_{:07}", iteration)} / "hugging_face";
+  const auto kept = kept_folder(iteration);
   conversion.plan.carried.push_back({repository.folder / "config.json", kept / "config.json"});
   for (const auto& file : repository.side_files) {
     const bool tokenizer = !layout.tokenizer.empty() && is_tokenizer_file(file.path);
@@ -91,16 +97,21 @@ Result<Conversion> prepare_import(const ImportOptions& options, Registry& regist
   const auto divisor = integer_field(*document, "make_vocab_size_divisible_by").value_or(1);
   if (pad) (*document)["should_pad_vocab"] = true;
 
+  auto& plan = conversion.plan;
+  plan.sources = repository->catalogue.files;
+  auto tensors = tensors_of_leaves(set->algebra, repository->catalogue, plan);
+  if (!tensors) return tensors.error();
+
   TorchDistLayoutRequest request;
   request.document = *document;
   request.flavor = options.flavor;
   request.iteration = options.iteration;
-  const auto& leaves = set->algebra.leaves();
   std::int64_t cast_tensors = 0;
   for (const auto& equation : set->equations) {
-    const auto& first = repository->catalogue.tensors.find(leaves[equation.expression.pieces.front().leaf].name)->second;
+    const auto& first = (*tensors)[equation.expression.pieces.front().leaf];
     LiveParameter parameter{equation.stack, equation.layer, equation.layers, equation.name, parameter_dtype(equation, first, options, *document),
-                            equation.expression.shape, equation.expression.padded, static_cast<ExtraState>(equation.extra_state)};
+                            equation.expression.shape, equation.expression.padded, static_cast<ExtraState>(equation.extra_state),
+                            equation.expert, equation.experts};
     if (equation.vocabulary && pad) {
       const auto padded = padded_rows(parameter.shape[0], divisor, options.layout.tensor);
       if (padded != parameter.shape[0])
@@ -113,8 +124,6 @@ Result<Conversion> prepare_import(const ImportOptions& options, Registry& regist
   auto layout = lay_out_torch_dist(request);
   if (!layout) return layout.error();
 
-  auto& plan = conversion.plan;
-  plan.sources = repository->catalogue.files;
   plan.files = std::move(layout->files);
   plan.tensors = std::move(layout->tensors);
   plan.literals = std::move(layout->literals);
@@ -123,7 +132,7 @@ Result<Conversion> prepare_import(const ImportOptions& options, Registry& regist
     auto& output = plan.tensors[layout->tensor_of[i]];
     output.name = equation.live_name();
     for (const auto& piece : equation.expression.pieces) {
-      const auto& stored = repository->catalogue.tensors.find(leaves[piece.leaf].name)->second;
+      const auto& stored = (*tensors)[piece.leaf];
       if (auto status = append_copies(piece.map, stored, output.dtype, piece.addend, output.copies); !status) return status.error();
       cast_tensors += stored.dtype != output.dtype;
     }
@@ -132,6 +141,7 @@ Result<Conversion> prepare_import(const ImportOptions& options, Registry& regist
   if (cast_tensors > 0)
     conversion.notes.push_back(fmt::format("{} tensors change their type to that of the model ({}); values are rounded to nearest",
                                            cast_tensors, string_field(*document, "params_dtype").value_or("")));
+  if (auto status = carry_tensors(*set, repository->catalogue, kept_folder(options.iteration), conversion); !status) return status.error();
   carry_side_files(*repository, *layout, options.iteration, conversion);
   conversion.mapped = static_cast<std::int64_t>(set->equations.size());
   conversion.training_flags = layout->flags;

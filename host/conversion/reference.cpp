@@ -10,8 +10,6 @@
 namespace weighbridge {
 namespace {
 
-constexpr auto kCarriedFolder = "hugging_face";  // where an import keeps the source's config and side files
-
 // What the checkpoint and a config.json say differently of the model.
 Result<std::vector<std::string>> differences(const Family& family, const ConfigDocument& config, const TorchDistCheckpoint& checkpoint) {
   std::vector<std::string> notes;
@@ -65,11 +63,11 @@ Result<Reference> find_reference(const ExportOptions& options, const TorchDistCh
   if (options.reference) return from_repository(options, checkpoint, registry, conversion);
   Reference reference;
   const auto& folder = checkpoint.location.folder;
-  for (const auto* name : {"tokenizer", kCarriedFolder})
+  for (const auto* name : {"tokenizer", kKeptFolder})
     if (auto status = collect(folder / name, reference.side_files); !status) return status.error();
 
   std::error_code error;
-  const auto carried = folder / kCarriedFolder / "config.json";
+  const auto carried = folder / kKeptFolder / "config.json";
   if (std::filesystem::is_regular_file(carried, error)) {
     auto config = ConfigDocument::read(carried);
     if (!config) return config.error();

@@ -14,6 +14,9 @@
 
 namespace weighbridge {
 
+// Where an import keeps the source's config, side files and carried tensors, in the checkpoint's folder.
+inline constexpr auto kKeptFolder = "hugging_face";
+
 struct Reference {
   ChosenFamily chosen;
   ConfigDocument config;                            // of the output

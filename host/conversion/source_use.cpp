@@ -69,6 +69,18 @@ Result<bool> same_bits(const Catalogue& source, const StoredTensor& one, const S
   return true;
 }
 
+std::vector<std::string> meant_by(const Declaration& carried, const Algebra& algebra, const Catalogue& source) {
+  std::vector<std::string> names;
+  if (!carried.name.ends_with('*')) {
+    if (source.tensors.contains(carried.name) && !algebra.find(carried.name)) names.push_back(carried.name);
+    return names;
+  }
+  const auto start = std::string_view{carried.name}.substr(0, carried.name.size() - 1);
+  for (auto found = source.tensors.lower_bound(start); found != source.tensors.end() && found->first.starts_with(start); ++found)
+    if (!algebra.find(found->first)) names.push_back(found->first);
+  return names;
+}
+
 Status prove_family(const EquationSet& set, const Family& family) {
   auto status = prove(set);
   if (status) return status;
@@ -80,6 +92,7 @@ Status prove_family(const EquationSet& set, const Family& family) {
 Status check_use(const EquationSet& set, const Catalogue& source, const std::string& folder, bool strict, Conversion& conversion) {
   std::vector<std::string> missing;
   for (const auto& leaf : set.algebra.leaves()) {
+    if (leaf.decoding) continue;  // its data and scales are leaves too
     const auto found = source.tensors.find(leaf.name);
     if (found == source.tensors.end()) missing.push_back(leaf.name);
     else if (found->second.shape != leaf.shape)
@@ -93,6 +106,10 @@ Status check_use(const EquationSet& set, const Catalogue& source, const std::str
 
   std::set<std::string, std::less<>> declared;
   for (const auto& said : set.declarations) {
+    if (said.kind == Declaration::Kind::carried) {
+      for (auto& name : meant_by(said, set.algebra, source)) declared.insert(std::move(name));
+      continue;
+    }
     declared.insert(said.name);
     const bool present = source.tensors.contains(said.name);
     if (said.kind == Declaration::Kind::tied) {

@@ -19,6 +19,9 @@ Status prove_family(const EquationSet& set, const Family& family);
 // error. `folder` is for messages.
 Status check_use(const EquationSet& set, const Catalogue& source, const std::string& folder, bool strict, Conversion& conversion);
 
+// The tensors of `source` that a declaration of kind carried speaks of, in order of their names.
+std::vector<std::string> meant_by(const Declaration& carried, const Algebra& algebra, const Catalogue& source);
+
 // That two stored tensors hold the same bits, read in small pieces. Reads both whole.
 Result<bool> same_bits(const Catalogue& source, const StoredTensor& one, const StoredTensor& other);
 

@@ -43,6 +43,8 @@ Result<ConfigDocument> translated(const Family& family, int32_t (*function)(cons
   call.hugging_face = from_hugging_face ? &from : &to;
   call.megatron = from_hugging_face ? &to : &from;
   call.written = &to;
+  call.question = from_hugging_face ? Question::to_megatron : Question::to_hugging_face;
+  call.families = family.others;
   call.notes = &notes;
   if (auto asked = ask(function, call, subject(family, "configuration"), from.file().string()); !asked) return asked.error();
   return to;
@@ -71,6 +73,8 @@ Result<EquationSet> state_equations(const Family& family, const ConfigDocument& 
   wb_call call;
   call.hugging_face = &hugging_face;
   call.source = source;
+  call.question = Question::equations;
+  call.families = family.others;
   call.notes = &notes;
   if (auto asked = ask(family.table->equations, call, subject(family, "equations"), hugging_face.file().string()); !asked)
     return asked.error();

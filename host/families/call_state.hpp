@@ -8,8 +8,24 @@
 #include <vector>
 
 #include "checkpoints/config_document.hpp"
+#include "families/registry.hpp"
 #include "mapping/equation.hpp"
 #include "tensor/stored_tensor.hpp"
+
+namespace weighbridge {
+
+// A part of a model while another family states it: how its names become those of the whole.
+struct Part {
+  std::string config;                  // path, with a dot behind it unless empty
+  std::vector<std::string> inherited;  // fields that the whole document states
+  std::vector<std::pair<std::string, std::string>> renames;
+  std::string megatron;
+};
+
+// What the host asks a family.
+enum class Question : std::uint8_t { to_megatron = 1, to_hugging_face, equations, other };
+
+}  // namespace weighbridge
 
 struct wb_call {
   const weighbridge::ConfigDocument* hugging_face{};  // what may be read
@@ -18,6 +34,9 @@ struct wb_call {
   const weighbridge::Catalogue* source{};
   std::vector<std::string>* notes{};
   std::string failure;                                // the first one
+  weighbridge::Question question{weighbridge::Question::other};
+  weighbridge::Registry* families{};                  // where parts are found; may be null
+  std::vector<weighbridge::Part> parts;               // the outermost first
   weighbridge::EquationSet set;
   std::vector<weighbridge::Expression> expressions;   // handle 1 is the first
 };

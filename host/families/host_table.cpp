@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "families/call_state.hpp"
+#include "families/component.hpp"
 
 namespace weighbridge {
 namespace {
@@ -43,7 +44,8 @@ int32_t get(wb_call* call, uint32_t document, wb_string path, wb_value* out) {
                        : document == WB_DOCUMENT_MEGATRON  ? call->megatron : nullptr;
     if (from == nullptr) return failed(call, fmt::format("the plugin reads document {}, which this call does not have", document));
     if (out->struct_size < sizeof(wb_value)) return failed(call, "the plugin's wb_value is smaller than that of ABI 1.0");
-    const auto* value = from->find(view(path));
+    const auto whole = document == WB_DOCUMENT_HUGGING_FACE ? path_in_whole(*call, view(path), false) : std::string{view(path)};
+    const auto* value = from->find(whole);
     if (value == nullptr) return WB_ABSENT;
     *out = {out->struct_size, WB_VALUE_NULL, 0, 0, {}, 0};
     switch (value->kind()) {
@@ -86,7 +88,8 @@ int32_t set(wb_call* call, uint32_t document, wb_string path, const wb_value* va
       case WB_VALUE_OBJECT: made = boost::json::object{}; break;
       default: return failed(call, fmt::format("the plugin sets {} to a value of the unknown kind {}", view(path), value->kind));
     }
-    if (auto status = call->written->set(view(path), std::move(made)); !status) return failed(call, status.error().text());
+    const auto whole = document == WB_DOCUMENT_HUGGING_FACE ? path_in_whole(*call, view(path), true) : std::string{view(path)};
+    if (auto status = call->written->set(whole, std::move(made)); !status) return failed(call, status.error().text());
     return WB_OK;
   });
 }
@@ -94,7 +97,7 @@ int32_t set(wb_call* call, uint32_t document, wb_string path, const wb_value* va
 int32_t tensor(wb_call* call, wb_string name, wb_tensor_info* out) {
   return contained(call, WB_FAILED, [&]() -> int32_t {
     if (call->source == nullptr) return WB_ABSENT;
-    const auto found = call->source->tensors.find(view(name));
+    const auto found = call->source->tensors.find(hugging_face_name(*call, view(name)));
     if (found == call->source->tensors.end()) return WB_ABSENT;
     if (out->struct_size < sizeof(wb_tensor_info)) return failed(call, "the plugin's wb_tensor_info is smaller than that of ABI 1.0");
     *out = {out->struct_size, static_cast<uint32_t>(found->second.dtype), found->second.shape.data(), found->second.shape.size()};
@@ -118,7 +121,7 @@ Result<Expression> evaluate(wb_call* call, const wb_node& node, const std::vecto
     return operands.size() == operand_count && integers.size() == integer_count;
   };
   switch (node.operation) {
-    case WB_TENSOR: return algebra.tensor(view(node.name), integers);
+    case WB_TENSOR: return algebra.tensor(hugging_face_name(*call, view(node.name)), integers);
     case WB_CONCAT: if (integers.size() == 1) return algebra.concat(integers[0], operands); break;
     case WB_INTERLEAVE: if (integers.size() == 2) return algebra.interleave(integers[0], integers[1], operands); break;
     case WB_SLICE: if (takes(1, 3)) return algebra.slice(*operands[0], integers[0], integers[1], integers[2]); break;
@@ -132,8 +135,15 @@ Result<Expression> evaluate(wb_call* call, const wb_node& node, const std::vecto
       break;
     }
     case WB_ADD: if (operands.size() == 1) return algebra.add(*operands[0], node.number); break;
-    case WB_DECODE: return wrong(fmt::format("codec {} is not known to this host", view(node.name)));
-    default: return wrong(fmt::format("operator {} is not known to this host, which knows 1 to {}", node.operation, WB_DECODE));
+    case WB_ECHO: if (takes(1, 0)) return algebra.echo(*operands[0]); break;
+    case WB_DECODE: {
+      const auto codec = codec_from_name(view(node.name));
+      if (!codec) return wrong(fmt::format("codec {} is not known to this host", view(node.name)));
+      if (operands.empty() || operands.size() > 2 || integers.size() < 3) break;
+      return algebra.decode({*codec, integers[0], integers[1], Shape(integers.begin() + 2, integers.end())}, *operands[0],
+                            operands.size() == 2 ? operands[1] : nullptr);
+    }
+    default: return wrong(fmt::format("operator {} is not known to this host, which knows 1 to {}", node.operation, WB_ECHO));
   }
   return wrong(fmt::format("operator {} with {} operands and {} integers", node.operation, operands.size(), integers.size()));
 }
@@ -163,10 +173,14 @@ int32_t equation(wb_call* call, const wb_equation* stated) {
     if (stated->split < WB_SPLIT_NONE || stated->split > WB_SPLIT_AXIS_2 || stated->extra_state < WB_EXTRA_ABSENT ||
         stated->extra_state > WB_EXTRA_NONE || stated->name.size == 0)
       return failed(call, fmt::format("the equation of {} lacks its name, split or extra state", view(stated->name)));
-    call->set.equations.push_back({std::string{view(stated->stack)}, stated->layer, stated->layers, std::string{view(stated->name)},
+    if (stated->experts < 0 || (stated->experts > 0 && (stated->expert < 0 || stated->expert >= stated->experts)))
+      return failed(call, fmt::format("the equation of {} is of expert {} of {}", view(stated->name), stated->expert, stated->experts));
+    const bool in_stack = stated->stack.size != 0;
+    call->set.equations.push_back({in_stack ? megatron_name(*call, view(stated->stack)) : std::string{}, stated->layer, stated->layers,
+                                   in_stack ? std::string{view(stated->name)} : megatron_name(*call, view(stated->name)),
                                    call->expressions[stated->expression - 1], static_cast<Split>(stated->split),
                                    static_cast<std::uint8_t>(stated->extra_state), (stated->flags & WB_VOCABULARY) != 0,
-                                   (stated->flags & WB_KEEP_DTYPE) != 0});
+                                   (stated->flags & WB_KEEP_DTYPE) != 0, stated->expert, stated->experts});
     return WB_OK;
   });
 }
@@ -174,21 +188,25 @@ int32_t equation(wb_call* call, const wb_equation* stated) {
 int32_t declare(wb_call* call, const wb_declaration* said) {
   return contained(call, WB_FAILED, [&]() -> int32_t {
     if (said->struct_size < sizeof(wb_declaration)) return failed(call, "the plugin's wb_declaration is smaller than that of ABI 1.0");
-    if (said->kind < WB_TIED || said->kind > WB_SYNTHESISED || said->name.size == 0 || said->reason.size == 0)
+    if (said->kind < WB_TIED || said->kind > WB_CARRIED || said->name.size == 0 || said->reason.size == 0)
       return failed(call, fmt::format("the declaration of {} lacks its kind, name or reason", view(said->name)));
-    call->set.declarations.push_back({static_cast<Declaration::Kind>(said->kind), std::string{view(said->name)},
-                                      std::string{view(said->other)}, std::string{view(said->reason)}});
+    call->set.declarations.push_back({static_cast<Declaration::Kind>(said->kind), hugging_face_name(*call, view(said->name)),
+                                      hugging_face_name(*call, view(said->other)), std::string{view(said->reason)}});
     return WB_OK;
   });
 }
 
 const void* extension(wb_string) { return nullptr; }  // none exist yet
 
+int32_t component(wb_call* call, const wb_component* part) {
+  return contained(call, WB_FAILED, [&]() -> int32_t { return state_component(call, part); });
+}
+
 }  // namespace
 
 const wb_host& host_table() {
   static constexpr wb_host table{sizeof(wb_host), WB_ABI_MAJOR, WB_ABI_MINOR, fail,       note,     get,     set,
-                                 tensor,          has_source,   expression,   equation,   declare,  extension};
+                                 tensor,          has_source,   expression,   equation,   declare,  extension, component};
   return table;
 }
 

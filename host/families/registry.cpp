@@ -67,6 +67,8 @@ Result<std::vector<Family>> Registry::load(const Manifest& manifest) {
   auto families = load_library(manifest);
   if (!families && std::ranges::none_of(skipped_, [&](const auto& skipped) { return skipped.file == manifest.file; }))
     skipped_.push_back({manifest.file, manifest.id, families.error().text()});
+  if (families)
+    for (auto& family : *families) family.others = this;
   return families;
 }
 

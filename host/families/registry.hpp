@@ -19,6 +19,7 @@ namespace weighbridge {
 struct Family {
   const wb_family* table{};  // never null
   Manifest manifest;         // of its plugin
+  class Registry* others{};  // where families of its parts are found; stays in place as long as the family is used
 };
 
 // A plugin that is not used, and why.

@@ -24,7 +24,11 @@ Status fault_of(const std::optional<CoverageFault>& fault, const std::string& na
 
 }  // namespace
 
-std::string Equation::live_name() const { return stack.empty() ? name : fmt::format("{}{}.{}", stack, layer, name); }
+std::string Equation::live_name() const {
+  auto result = stack.empty() ? name : fmt::format("{}{}.{}", stack, layer, name);
+  if (experts > 0) result += std::to_string(expert);
+  return result;
+}
 
 Status prove(const EquationSet& set) {
   const auto& leaves = set.algebra.leaves();
@@ -38,13 +42,14 @@ Status prove(const EquationSet& set) {
     std::vector<StridedMap> targets;
     for (const auto& piece : expression.pieces) {
       targets.push_back(piece.map);
-      uses[piece.leaf].push_back(piece.map.inverse());
+      if (!piece.echo) uses[piece.leaf].push_back(piece.map.inverse());
     }
     const auto count = element_count(expression.shape).value_or(0);
     const auto fault = expression.padded ? at_most_once(count, targets) : exact_cover(count, targets);
     if (auto status = fault_of(fault, equation.live_name(), expression.shape, "written"); !status) return status;
   }
   for (std::size_t leaf = 0; leaf < leaves.size(); ++leaf) {
+    if (leaves[leaf].storage) continue;  // its decoded values are what is used
     const auto count = element_count(leaves[leaf].shape).value_or(0);
     if (auto status = fault_of(exact_cover(count, uses[leaf]), leaves[leaf].name, leaves[leaf].shape, "used"); !status)
       return status;

@@ -16,20 +16,21 @@ enum class Split : std::uint8_t { none = 1, axis_0, axis_1, axis_2 };
 struct Equation {
   std::string stack;  // "decoder.layers."; empty outside any
   std::int64_t layer{}, layers{};
-  std::string name;   // within the layer
+  std::string name;   // within the layer, without the number of an expert
   Expression expression;
   Split split{};
   std::uint8_t extra_state{};  // WB_EXTRA_*
   bool vocabulary{};           // rows beyond the expression's are padding
   bool keep_dtype{};
+  std::int64_t expert{}, experts{};  // one of that many; none where experts is 0
 
   std::string live_name() const;  // "decoder.layers.3.self_attention.linear_qkv.weight"
 };
 
 // What is said of a Hugging Face tensor that no equation uses.
 struct Declaration {
-  enum class Kind : std::uint8_t { tied = 1, dropped, synthesised } kind{};
-  std::string name, other, reason;
+  enum class Kind : std::uint8_t { tied = 1, dropped, synthesised, carried } kind{};
+  std::string name, other, reason;  // a carried name may end with "*": see weighbridge/abi.h
 };
 
 struct EquationSet {

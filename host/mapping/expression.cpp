@@ -22,7 +22,7 @@ Result<std::vector<Piece>> placed(const Expression& operand, const Shape& shape,
   for (const auto& piece : operand.pieces) {
     auto maps = place_target(piece.map, shape, box, strides, base);
     if (!maps) return wrong("the layout falls into more than 65,536 strided pieces");
-    for (auto& map : *maps) pieces.push_back({piece.leaf, std::move(map), piece.addend, piece.dtype});
+    for (auto& map : *maps) pieces.push_back({piece.leaf, std::move(map), piece.addend, piece.dtype, piece.echo});
   }
   return pieces;
 }
@@ -40,11 +40,12 @@ Result<Expression> Algebra::tensor(std::string_view name, Shape shape) {
   if (!count || *count == 0)
     return wrong(fmt::format("tensor {} of the impossible shape {}", name, to_string(shape)));
   const auto [entry, fresh] = by_name_.try_emplace(std::string{name}, static_cast<std::uint32_t>(leaves_.size()));
-  if (fresh) leaves_.push_back({std::string{name}, shape});
+  if (fresh) leaves_.push_back({std::string{name}, shape, {}, false});
+  if (leaves_[entry->second].storage) return wrong(fmt::format("tensor {} is used encoded and decoded", name));
   if (leaves_[entry->second].shape != shape)
     return wrong(fmt::format("tensor {} is said to be {} and {}", name, to_string(leaves_[entry->second].shape),
                              to_string(shape)));
-  return Expression{std::move(shape), {{entry->second, identity_map(*count), 0, {}}}, false};
+  return Expression{std::move(shape), {{entry->second, identity_map(*count), 0, {}, false}}, false};
 }
 
 Result<Expression> Algebra::concat(std::int64_t axis, const std::vector<const Expression*>& operands) const {
@@ -169,6 +170,48 @@ Result<Expression> Algebra::add(Expression operand, double constant) const {
     if (piece.addend != 0) return wrong("two additions to one tensor; add once");
     piece.addend = constant;
   }
+  return operand;
+}
+
+Result<std::uint32_t> Algebra::storage_leaf(const Expression& operand, std::string_view what) const {
+  if (operand.pieces.size() != 1) return wrong(fmt::format("{} of a codec must be one tensor as it is on disk", what));
+  const auto& piece = operand.pieces.front();
+  const auto& leaf = leaves_[piece.leaf];
+  const bool whole_tensor = piece.map == identity_map(element_count(leaf.shape).value_or(0)) && operand.shape == leaf.shape;
+  if (!whole_tensor || leaf.decoding || leaf.storage || piece.echo || piece.dtype || piece.addend != 0)
+    return wrong(fmt::format("{} of a codec must be one tensor as it is on disk, used nowhere else", what));
+  return piece.leaf;
+}
+
+Result<Expression> Algebra::decode(const BlockScaled& form, const Expression& data, const Expression* scales) {
+  const auto count = element_count(form.shape);
+  if (!count || *count == 0 || form.block_rows < 1 || form.block_columns < 1)
+    return wrong(fmt::format("codec {} with values of {} in blocks of {} by {}", to_string(form.codec), to_string(form.shape),
+                             form.block_rows, form.block_columns));
+  const auto packed = std::int64_t{form.codec == Codec::int4 ? 32 : 8} / bits(form.codec);  // values of one element of data
+  if (form.columns() % packed != 0 || element_count(data.shape) != *count / packed)
+    return wrong(fmt::format("codec {}: {} cannot hold values of {}", to_string(form.codec), to_string(data.shape), to_string(form.shape)));
+  if (scales && element_count(scales->shape) != form.scale_count())
+    return wrong(fmt::format("codec {}: values of {} in blocks of {} by {} need {} scales, not {}", to_string(form.codec),
+                             to_string(form.shape), form.block_rows, form.block_columns, form.scale_count(), to_string(scales->shape)));
+  auto data_leaf = storage_leaf(data, "the data");
+  if (!data_leaf) return data_leaf.error();
+  Decoding decoding{form, *data_leaf, std::nullopt};
+  if (scales) {
+    auto scales_leaf = storage_leaf(*scales, "the scales");
+    if (!scales_leaf) return scales_leaf.error();
+    if (*scales_leaf == *data_leaf) return wrong("a tensor cannot be its own scales");
+    decoding.scales = *scales_leaf;
+    leaves_[*scales_leaf].storage = true;
+  }
+  leaves_[*data_leaf].storage = true;
+  const auto number = static_cast<std::uint32_t>(leaves_.size());
+  leaves_.push_back({leaves_[*data_leaf].name, form.shape, std::move(decoding), false});
+  return Expression{form.shape, {{number, identity_map(*count), 0, {}, false}}, false};
+}
+
+Result<Expression> Algebra::echo(Expression operand) const {
+  for (auto& piece : operand.pieces) piece.echo = true;
   return operand;
 }
 

@@ -9,15 +9,26 @@
 #include <string_view>
 #include <vector>
 
+#include "mapping/codec.hpp"
 #include "mapping/strided_map.hpp"
 #include "tensor/result.hpp"
 
 namespace weighbridge {
 
-// A Hugging Face tensor as an equation names it.
+// What a decoded tensor is made of.
+struct Decoding {
+  BlockScaled form;
+  std::uint32_t data{};                 // leaf of the values
+  std::optional<std::uint32_t> scales;  // leaf of the scales; without one every scale is 1
+};
+
+// A Hugging Face tensor as an equation names it; or the values decoded from one or two, which is no tensor on disk and
+// goes by the name of the first.
 struct Leaf {
   std::string name;
   Shape shape;
+  std::optional<Decoding> decoding{};
+  bool storage{};  // used whole by a decoded leaf and by nothing else
 };
 
 // Elements of a result that come from one leaf: map.source indexes the leaf, map.target the result.
@@ -26,6 +37,7 @@ struct Piece {
   StridedMap map;
   double addend{};              // added on the way to Megatron, taken away on the way back
   std::optional<DType> dtype{};  // cast to on the way to Megatron
+  bool echo{};                   // a further copy: nothing comes back from it
 };
 
 struct Expression {
@@ -49,11 +61,16 @@ class Algebra {
   Result<Expression> pad(const Expression& operand, std::int64_t axis, std::int64_t extent) const;
   Result<Expression> cast(Expression operand, DType dtype) const;
   Result<Expression> add(Expression operand, double constant) const;
+  Result<Expression> echo(Expression operand) const;
+  // `scales` may be null. Operands must be tensors as tensor() gives them, which no other expression uses.
+  Result<Expression> decode(const BlockScaled& form, const Expression& data, const Expression* scales);
 
   const std::vector<Leaf>& leaves() const { return leaves_; }
-  std::optional<std::uint32_t> find(std::string_view name) const;
+  std::optional<std::uint32_t> find(std::string_view name) const;  // a tensor on disk
 
  private:
+  Result<std::uint32_t> storage_leaf(const Expression& operand, std::string_view what) const;
+
   std::vector<Leaf> leaves_;
   std::map<std::string, std::uint32_t, std::less<>> by_name_;
 };

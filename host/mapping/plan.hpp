@@ -4,9 +4,11 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "mapping/codec.hpp"
 #include "tensor/dtype.hpp"
 
 namespace weighbridge {
@@ -27,13 +29,28 @@ enum class ElementOperation : std::uint8_t { none = 1, cast, add_constant };
 // Loops are ordered by descending target stride. Offsets are in bytes: of the source from the start of its file, of
 // the target from the start of its output tensor.
 struct Copy {
-  std::uint32_t source_file{};
+  std::uint32_t source_file{};  // index into Plan::sources; behind them, into Plan::decoded
   std::uint64_t source_offset{};
   std::uint64_t target_offset{};
   DType source_dtype{};
   ElementOperation operation{ElementOperation::none};
   double constant{};  // of add_constant
   std::vector<Loop> loops;
+};
+
+// A contiguous, row-major tensor in a source file.
+struct StoredRun {
+  std::uint32_t source_file{};  // index into Plan::sources
+  std::uint64_t offset{};       // bytes
+  DType dtype{};
+};
+
+// A source that is no file: the float32 values of a block-scaled tensor, row-major from offset 0, made as they are read.
+struct DecodedSource {
+  std::string name;
+  BlockScaled form;
+  StoredRun data;
+  std::optional<StoredRun> scales;  // without them every scale is 1
 };
 
 // One output tensor (or chunk of one): a contiguous, row-major run of bytes in one output file. The copies write each
@@ -75,6 +92,7 @@ struct CarriedFile {
 
 struct Plan {
   std::vector<std::filesystem::path> sources;
+  std::vector<DecodedSource> decoded;
   std::vector<OutputFile> files;
   std::vector<OutputTensor> tensors;  // ordered by file, then offset
   std::vector<Literal> literals;      // with the tensors they tile the files exactly

@@ -20,6 +20,7 @@ struct StridedMap {
 
   std::int64_t count() const;  // of elements
   StridedMap inverse() const;  // source and target exchanged
+  friend bool operator==(const StridedMap&, const StridedMap&) = default;
 };
 
 // The first `count` elements, one by one.

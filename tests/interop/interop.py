@@ -2,7 +2,8 @@
 
   python interop.py GOLDEN_DIR --oracle ORACLE_DIR --program build/bin/weighbridge [--only CASE ...] [--checks CHECK ...]
 
-GOLDEN_DIR holds text/CASE/{hf,megatron,expected.safetensors}, or a program `unpack DIR GROUP ...` that makes that.
+GOLDEN_DIR holds text/CASE/{hf,megatron,expected.safetensors} and multimodal/CASE likewise, or a program `unpack DIR` that makes
+that. The cases are those of cases.txt beside this file, which says which checks each stands.
 ORACLE_DIR holds the judges, which README.md beside this file describes; they and this script run with the same Python.
 The checks:
 
@@ -23,6 +24,7 @@ import argparse
 import ast
 import concurrent.futures
 import filecmp
+import itertools
 import json
 import pathlib
 import re
@@ -32,8 +34,14 @@ import subprocess
 import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
-CASES = "llama3 llama3-tied llama2-mha llama-fp16 llama-bias mistral qwen2 qwen2-tied qwen3 qwen3-tied".split()
 CHECKS = "import export alone others threads lm".split()
+GROUPS = "text multimodal".split()
+
+
+def listed_cases():
+    """{case: its checks} of cases.txt: a case a line, then the checks that it stands; "# why" behind those that it does not."""
+    lines = [line.split("#")[0].split() for line in (HERE / "cases.txt").read_text().splitlines()]
+    return {words[0]: words[1:] for words in lines if words}
 
 
 class Failed(Exception):
@@ -45,7 +53,7 @@ def unpacked(golden, scratch):
         return golden
     target = scratch / "golden"
     if not target.is_dir():
-        subprocess.run([golden / "unpack", target, "text", "layouts", "megatron-lm"], check=True)
+        subprocess.run([golden / "unpack", target], check=True)
     return target
 
 
@@ -106,10 +114,10 @@ class Judges:
             elif line.startswith("  ") and not line.startswith("  ("):
                 lines.append(line.strip())
 
-    def torch_dist(self, imported, text, cases, exchanges):
-        """{case: the judge's lines against it, or none} for imported/CASE/megatron, in one process."""
+    def torch_dist(self, imported, zoo, cases, exchanges):
+        """{case: the judge's lines against it, or none} for imported/CASE/megatron, in one process; zoo/CASE/hf are the sources."""
         out, lost = self._run(exchanges, "megatron_loads.py", [
-            "--all", imported, "--zoo", text, "--only", *cases, "--strictness", "raise_all", "--config"])
+            "--all", imported, "--zoo", zoo, "--only", *cases, "--strictness", "raise_all", "--config"])
         verdicts = {verdict["case"]: faults for verdict, faults in self._verdicts(out)}
         return {case: verdicts.get(case, lost) for case in cases}
 
@@ -154,11 +162,14 @@ def check_logits(exported, expected=None):
     weights and configuration give the same bits. Without `expected` it need only load."""
     import torch
     from safetensors.torch import load_file
+    import transformers
     from transformers import AutoModelForCausalLM, logging
 
     torch.set_num_threads(1)
     logging.set_verbosity_error(), logging.disable_progress_bar()
-    model, loading = AutoModelForCausalLM.from_pretrained(exported, dtype=torch.float32, attn_implementation="eager",
+    named = json.loads((exported / "config.json").read_text())["architectures"][0]
+    kind = getattr(transformers, named, AutoModelForCausalLM)
+    model, loading = kind.from_pretrained(exported, dtype=torch.float32, attn_implementation="eager",
                                                           output_loading_info=True)
     if wrong := {kind: sorted(map(str, names)) for kind, names in loading.items() if names}:
         raise Failed(f"transformers: {wrong}")
@@ -181,13 +192,28 @@ def same_trees(a, b):
 
 
 class Interop:
-    def __init__(self, program, judges, text, scratch):
-        self.program, self.judges, self.text, self.scratch = program, judges, text, scratch
+    def __init__(self, program, judges, golden, scratch):
+        self.program, self.judges, self.golden, self.scratch = program, judges, golden, scratch
         self.imported, self.failures, self.passed = scratch / "imported", [], 0
+
+    def group(self, case):
+        return next((self.golden / group for group in GROUPS if (self.golden / group / case).is_dir()), self.golden / "text")
+
+    def source(self, case):
+        """Folder of the case: hf, megatron, expected.safetensors."""
+        return self.group(case) / case
+
+    def logits(self, case, exported):
+        """Where nothing is expected, transformers cannot run the model."""
+        expected = self.source(case) / "expected.safetensors"
+        if expected.is_file():
+            check_logits(exported, expected)
+            return ""
+        return ", no logits to compare"
 
     def peer(self, case):
         """The checkpoint to export: Megatron-Bridge's, or our own where it made none."""
-        made = self.text / case / "megatron"
+        made = self.source(case) / "megatron"
         found = made if made.is_dir() else self.imported / case / "megatron"
         if not found.is_dir():
             raise Failed("there is no Megatron checkpoint to export")
@@ -195,7 +221,7 @@ class Interop:
 
     def exchanges(self, case):
         """Megatron-Bridge's reading of the source judges, except where it cannot read it."""
-        return [] if (self.text / case / "megatron").is_dir() else ["--layout"]
+        return [] if (self.source(case) / "megatron").is_dir() else ["--layout"]
 
     def say(self, case, check, faults, note=""):
         print(f"{case:<14}{check:<10}{'FAIL' if faults else 'ok':<6}{note}", flush=True)
@@ -218,27 +244,26 @@ class Interop:
         made = []
         for case in cases:
             try:
-                self.program("import", hf_model=self.text / case / "hf", megatron_path=self.imported / case / "megatron")
+                self.program("import", hf_model=self.source(case) / "hf", megatron_path=self.imported / case / "megatron")
                 made.append(case)
             except Failed as failure:
                 self.say(case, "import", str(failure).splitlines())
         return made
 
     def judge_imports(self, cases):
-        for exchanges in ([], ["--layout"]):
-            group = [case for case in cases if self.exchanges(case) == exchanges]
+        for exchanges, zoo in itertools.product(([], ["--layout"]), (self.golden / group for group in GROUPS)):
+            group = [case for case in cases if self.exchanges(case) == exchanges and self.group(case) == zoo]
             if group:
-                verdicts = self.judges.torch_dist(self.imported, self.text, group, exchanges)
+                verdicts = self.judges.torch_dist(self.imported, zoo, group, exchanges)
                 for case in group:
                     self.say(case, "import", verdicts[case], "against the written-out layout" if exchanges else "")
 
     def export(self, case):
-        target, hf = self.scratch / "exported" / case, self.text / case / "hf"
+        target, hf = self.scratch / "exported" / case, self.source(case) / "hf"
         self.program("export", megatron_path=self.peer(case), hf_model=hf, hf_path=target)
         note = check_tensors(hf, target)
         check_files(hf, target)
-        check_logits(target, self.text / case / "expected.safetensors")
-        return note
+        return note + self.logits(case, target)
 
     def alone(self, case):
         """The source repository must not be found through the checkpoint either: a copy of it is exported."""
@@ -246,27 +271,26 @@ class Interop:
         shutil.rmtree(copy, ignore_errors=True)
         shutil.copytree(self.peer(case), copy)
         for run_config in copy.rglob("run_config.yaml"):
-            run_config.write_text(run_config.read_text().replace(str(self.text / case / "hf"), "/nowhere"))
+            run_config.write_text(run_config.read_text().replace(str(self.source(case) / "hf"), "/nowhere"))
         self.program("export", megatron_path=copy, hf_path=target)
         # Old repositories hold the rotary frequencies, which every reader computes; a Megatron checkpoint does not.
-        note = check_tensors(self.text / case / "hf", target, without=".rotary_emb.inv_freq")
-        check_logits(target, self.text / case / "expected.safetensors")
-        return note
+        note = check_tensors(self.source(case) / "hf", target, without=".rotary_emb.inv_freq")
+        return note + self.logits(case, target)
 
     def others_of(self, case):
         """Folders of torch_dist checkpoints that were made of a case: its name, then the layout's."""
-        longer = [other.name for other in self.text.iterdir() if other.name.startswith(f"{case}-")]
+        longer = [other.name for other in self.group(case).iterdir() if other.name.startswith(f"{case}-")]
         for group, inner in (("layouts", "torch_dist"), ("megatron-lm", ".")):
-            for folder in sorted((self.text.parent / group).glob(f"{case}-*")):
+            for folder in sorted((self.golden / group).glob(f"{case}-*")):
                 of_longer = any(folder.name.startswith(f"{other}-") for other in longer)
                 if not of_longer and any((folder / inner).glob("*/metadata.json")):
                     yield folder / inner
 
     def others(self, case):
         """Exported without reference. One whose numbers are not the case's was made of a model that is not here: it must load."""
-        notes, source = [], self.text / case
+        notes, source = [], self.source(case)
         for megatron in self.others_of(case):
-            name = megatron.relative_to(self.text.parent).parts[1]
+            name = megatron.relative_to(self.golden).parts[1]
             target = self.scratch / "others" / name
             try:
                 self.program("export", megatron_path=megatron, hf_path=target)
@@ -280,14 +304,14 @@ class Interop:
         return ", ".join(notes)
 
     def lm(self, case):
-        target, hf = self.scratch / "lm" / case, self.text / case / "hf"
+        target, hf = self.scratch / "lm" / case, self.source(case) / "hf"
         report = self.program("import", hf_model=hf, megatron_path=target, flavor="megatron-lm")
         flags = shlex.split(" ".join(report["training_flags"]))
         self.judges.megatron_lm(target, hf, flags, self.exchanges(case))
         return " ".join(flags)
 
     def threads(self, case):
-        hf, place = self.text / case / "hf", self.scratch / "threads" / case
+        hf, place = self.source(case) / "hf", self.scratch / "threads" / case
         for command, source in (("import", {"hf_model": hf}), ("export", {"megatron_path": self.peer(case), "hf_model": hf})):
             kept = []
             for threads in (1, 2):  # towards one path, since a checkpoint may hold its own
@@ -303,25 +327,30 @@ def main():
     parser.add_argument("golden", type=pathlib.Path), parser.add_argument("--oracle", type=pathlib.Path, required=True)
     parser.add_argument("--program", type=pathlib.Path, required=True)
     parser.add_argument("--scratch", type=pathlib.Path, default=pathlib.Path(".interop"))
-    parser.add_argument("--only", nargs="+", choices=CASES, default=CASES, metavar="CASE")
-    parser.add_argument("--checks", nargs="+", choices=CHECKS, default=CHECKS, metavar="CHECK")
+    listed = listed_cases()
+    parser.add_argument("--only", nargs="+", metavar="CASE", help="cases, listed or not (default: the listed)")
+    parser.add_argument("--checks", nargs="+", choices=CHECKS, metavar="CHECK", help="(default: those listed for the case)")
     parser.add_argument("--jobs", type=int, default=2, help="Megatron-LM processes at a time")
     options = parser.parse_args()
     scratch = options.scratch.resolve()
     scratch.mkdir(parents=True, exist_ok=True)
-    text = unpacked(options.golden.resolve(), scratch) / "text"
-    interop = Interop(Program(options.program.resolve()), Judges(options.oracle.resolve()), text, scratch)
-    needs_import = "import" in options.checks or any(interop.exchanges(case) for case in options.only)
-    made = interop.make_imports(options.only) if needs_import else list(options.only)
-    if "import" in options.checks:
-        interop.judge_imports(made)
+    golden = unpacked(options.golden.resolve(), scratch)
+    interop = Interop(Program(options.program.resolve()), Judges(options.oracle.resolve()), golden, scratch)
+
+    def of_check(check, cases):
+        stands = {case: options.checks or listed.get(case, CHECKS) for case in cases}
+        return [case for case in cases if check in stands[case]]
+
+    cases = options.only or list(listed)
+    judged = of_check("import", cases)
+    made = interop.make_imports([case for case in cases if case in judged or interop.exchanges(case)])
+    interop.judge_imports([case for case in made if case in judged])
     for check in ("export", "alone", "others", "threads"):
-        for case in options.only if check in options.checks else []:
+        for case in of_check(check, cases):
             if check != "others" or any(interop.others_of(case)):
                 interop.attempt(case, check, getattr(interop, check))
-    if "lm" in options.checks:
-        with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
-            list(pool.map(lambda case: interop.attempt(case, "lm", interop.lm), options.only))
+    with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
+        list(pool.map(lambda case: interop.attempt(case, "lm", interop.lm), of_check("lm", cases)))
     print(f"\n{interop.passed} checks passed, {len(interop.failures)} failed" +
           "".join(f"\n  {failure}" for failure in interop.failures))
     sys.exit(bool(interop.failures) or not interop.passed)

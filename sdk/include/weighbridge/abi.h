@@ -87,11 +87,15 @@ typedef uint32_t wb_expression;
  *   PAD         integers = {a, extent}; zeros after the operand along a, up to the extent. The inverse cuts them off.
  *   CAST        dtype; rounded to nearest, ties to even.
  *   ADD         number; a constant, added in float32 (float64 for float64) and rounded once.
- *   DECODE      name = codec, operands = {data, scales}, integers = the result's shape: block-scaled values.
+ *   DECODE      name = codec, operands = {data, scales} or {data}, integers = {block rows, block columns, the result's
+ *               shape …}: value * scale of its block, in float32. Both operands are TENSORs, used whole and only here.
+ *               Codecs: "fp8_e4m3" (one byte a value); "mxfp4" (E2M1, two in a byte, the low half first; scales E8M0);
+ *               "int4" (eight in an I32, the lowest half byte first, offset by 8). Rows are all axes but the last.
+ *   ECHO        the operand once more: its elements go to Megatron here too, but come back from elsewhere.
  * A host that does not know an operator refuses the expression by its number. */
 enum {
   WB_TENSOR = 1, WB_CONCAT = 2, WB_INTERLEAVE = 3, WB_SLICE = 4, WB_STACK = 5, WB_TRANSPOSE = 6, WB_RESHAPE = 7,
-  WB_PAD = 8, WB_CAST = 9, WB_ADD = 10, WB_DECODE = 11
+  WB_PAD = 8, WB_CAST = 9, WB_ADD = 10, WB_DECODE = 11, WB_ECHO = 12
 };
 
 typedef struct wb_node {
@@ -120,7 +124,10 @@ enum {
 };
 
 /* Megatron parameter `stack` + layer + "." + `name` = expression. Outside a stack of layers `stack` is empty and the
- * name is whole. Checkpoints may store a stack's layers as one tensor with a leading layer axis; the host knows. */
+ * name is whole. Checkpoints may store a stack's layers as one tensor with a leading layer axis; the host knows.
+ * Of a parameter that every one of `experts` experts has, the name is that of grouped experts without the number
+ * ("mlp.experts.linear_fc1.weight") and `expert` the number; elsewhere `experts` is 0. The host knows how checkpoints
+ * name and join experts. */
 typedef struct wb_equation {
   size_t struct_size;
   wb_string stack; /* "decoder.layers." */
@@ -130,13 +137,16 @@ typedef struct wb_equation {
   uint32_t split;
   uint32_t extra_state;
   uint32_t flags;
+  int64_t expert, experts;
 } wb_equation;
 
 /* What is said of a Hugging Face tensor that no equation uses. Always with a reason, which users read. */
 enum {
   WB_TIED = 1,       /* a copy of `other`, on disk or not; checked to be equal where it is on disk */
   WB_DROPPED = 2,    /* Megatron has no place for it and recomputes it; copied from the reference on export */
-  WB_SYNTHESISED = 3 /* not in the source: made of nothing when exporting */
+  WB_SYNTHESISED = 3,/* not in the source: made of nothing when exporting */
+  WB_CARRIED = 4     /* Megatron has no place for it: kept beside the checkpoint and given back. A name that ends with
+                        "*" stands for every tensor of the source that begins so and that no equation uses. */
 };
 
 typedef struct wb_declaration {
@@ -153,6 +163,23 @@ typedef struct wb_tensor_info {
   const int64_t *shape; /* the host's; valid until the call returns */
   size_t rank;
 } wb_tensor_info;
+
+/* A part of a model that another family knows: the language model of a vision-language model. Within to_megatron it
+ * fills the Megatron document; within to_hugging_face the Hugging Face document; within equations it states them. */
+typedef struct wb_rename {
+  wb_string from, to;
+} wb_rename;
+
+typedef struct wb_component {
+  size_t struct_size;
+  wb_string architecture; /* "MyModelForCausalLM", in whatever plugin */
+  wb_string config;       /* path of its part of the Hugging Face document: "text_config"; empty: all of it */
+  const wb_string *inherited; /* fields that the whole document states for the part, where it states them */
+  size_t inherited_count;
+  const wb_rename *renames; /* beginnings of its Hugging Face names; the first that fits is exchanged */
+  size_t rename_count;
+  wb_string megatron;     /* put before its Megatron names: "language_model." */
+} wb_component;
 
 /* ---- The host, as a plugin sees it ----------------------------------------------------------------------------- */
 
@@ -180,6 +207,8 @@ typedef struct wb_host {
   int32_t (*declare)(wb_call *, const wb_declaration *declaration);
   /* [any] A table of functions by id, or null. */
   const void *(*extension)(wb_string id);
+  /* [call] Asks another family for a part. WB_OK or WB_FAILED. A part may have parts, to a depth of 4. */
+  int32_t (*component)(wb_call *, const wb_component *component);
 } wb_host;
 
 /* ---- The plugin, as the host sees it ---------------------------------------------------------------------------- */

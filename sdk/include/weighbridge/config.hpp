@@ -2,6 +2,7 @@
 // Configuration documents, as a family reads and fills them.
 
 #include <weighbridge/abi.h>
+#include <weighbridge/part.hpp>
 
 #include <cstdint>
 #include <optional>
@@ -35,6 +36,11 @@ class Config {
  public:
   Config(const wb_host* host, wb_call* call, uint32_t document) : host_{host}, call_{call}, document_{document} {}
 
+  // Translates a part that another family knows; `this` is the Hugging Face document.
+  void part(const Part& part) const {
+    if (!part.ask(host_, call_)) throw Failure("a part of the model was refused");
+  }
+
   bool has(std::string_view path) const { return value(path).has_value(); }
 
   std::optional<std::int64_t> find_integer(std::string_view path) const {
@@ -64,6 +70,16 @@ class Config {
   std::int64_t integer(std::string_view path, std::int64_t otherwise) const { return find_integer(path).value_or(otherwise); }
   double number(std::string_view path) const { return required(find_number(path), path); }
   double number(std::string_view path, double otherwise) const { return find_number(path).value_or(otherwise); }
+  // Elements of a list; nothing if there is none.
+  std::optional<std::int64_t> find_count(std::string_view path) const {
+    const auto found = value(path);
+    if (!found) return std::nullopt;
+    if (found->kind != WB_VALUE_LIST) throw Failure(std::string{path} + " should be a list");
+    return static_cast<std::int64_t>(found->count);
+  }
+  // The path of an element of a list.
+  static std::string at(std::string_view list, std::int64_t index) { return std::string{list} + "." + std::to_string(index); }
+
   std::string string(std::string_view path, std::string_view otherwise) const {
     return find_string(path).value_or(std::string{otherwise});
   }

@@ -12,43 +12,17 @@
 
 #include <weighbridge/abi.h>
 #include <weighbridge/config.hpp>
+#include <weighbridge/stored.hpp>
 
 #include <initializer_list>
 #include <iterator>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace weighbridge {
 inline namespace sdk_v1 {
-
-using Dimensions = std::vector<std::int64_t>;
-
-// An expression of the host's; a value that may be copied freely within one call.
-struct Tensor {
-  const wb_host* host{};
-  wb_call* call{};
-  wb_expression handle{};
-};
-
-namespace detail {
-
-inline Tensor node(const wb_host* host, wb_call* call, uint32_t operation, const std::vector<Tensor>& operands,
-                   const Dimensions& integers, std::string_view name = {}, uint32_t dtype = 0, double number = 0) {
-  std::vector<wb_expression> handles;
-  for (const auto& operand : operands) handles.push_back(operand.handle);
-  const wb_node description{sizeof(wb_node), operation, dtype, number, to_abi(name), integers.data(), integers.size(),
-                            handles.data(), handles.size()};
-  const auto handle = host->expression(call, &description);
-  if (handle == 0) throw Failure("an expression was refused");  // the host has recorded why
-  return {host, call, handle};
-}
-
-inline Tensor node(uint32_t operation, const std::vector<Tensor>& operands, const Dimensions& integers) {
-  return node(operands.at(0).host, operands.at(0).call, operation, operands, integers);
-}
-
-}  // namespace detail
 
 // One after the other along the first axis: gate above up.
 template <class... Tensors>
@@ -71,6 +45,18 @@ inline Tensor pad_rows(const Tensor& operand, std::int64_t rows) { return detail
 inline Tensor cast(const Tensor& operand, uint32_t dtype) { return detail::node(operand.host, operand.call, WB_CAST, {operand}, {}, {}, dtype); }
 inline Tensor add(const Tensor& operand, double constant) { return detail::node(operand.host, operand.call, WB_ADD, {operand}, {}, {}, 0, constant); }
 
+// The operand once more: its elements go to Megatron here too, but come back from elsewhere.
+inline Tensor echo(const Tensor& operand) { return detail::node(WB_ECHO, {operand}, {}); }
+// Every entry of the first axis `times` times in a row; the first one comes back.
+inline Tensor repeat(const Tensor& operand, std::int64_t times, const Dimensions& shape) {
+  Dimensions copies{shape.at(0), 1}, result{shape};
+  copies.insert(copies.end(), shape.begin() + 1, shape.end());
+  result[0] *= times;
+  std::vector<Tensor> entries{reshape(operand, copies)};
+  while (static_cast<std::int64_t>(entries.size()) < times) entries.push_back(echo(entries.front()));
+  return reshape(concat_along(1, entries), result);
+}
+
 // A parameter of a module of Megatron's.
 struct Parameter {
   Tensor value;
@@ -91,9 +77,17 @@ class Definition {
   Definition(const wb_host* host, wb_call* call, std::string_view stack, std::int64_t layer, std::int64_t layers, std::string_view name)
       : host_{host}, call_{call}, stack_{stack}, layer_{layer}, layers_{layers}, name_{name} {}
 
+  // Of one of `experts` grouped experts; the name is without the number.
+  Definition of_expert(std::int64_t expert, std::int64_t experts) const {
+    auto definition = *this;
+    definition.expert_ = expert;
+    definition.experts_ = experts;
+    return definition;
+  }
+
   void operator=(const Parameter& parameter) const {
     const wb_equation equation{sizeof(wb_equation), to_abi(stack_), layer_, layers_, to_abi(name_), parameter.value.handle,
-                               parameter.split, parameter.extra_state, parameter.flags};
+                               parameter.split, parameter.extra_state, parameter.flags, expert_, experts_};
     if (host_->equation(call_, &equation) != WB_OK) throw Failure("the equation of " + name_ + " was refused");
   }
 
@@ -103,6 +97,7 @@ class Definition {
   std::string stack_;
   std::int64_t layer_, layers_;
   std::string name_;
+  std::int64_t expert_{}, experts_{};
 };
 
 // One layer of a stack, on both sides.
@@ -110,12 +105,25 @@ class MegatronLayer {
  public:
   MegatronLayer(const wb_host* host, wb_call* call, std::string_view stack, std::int64_t layer, std::int64_t layers)
       : host_{host}, call_{call}, stack_{stack}, layer_{layer}, layers_{layers} {}
-  Definition operator[](std::string_view name) const { return {host_, call_, stack_, layer_, layers_, name}; }
+  Definition operator[](std::string_view name) const { return {host_, call_, stack_, layer_, layers_, name_ + std::string{name}}; }
+  // The parameters below `name`: layer.under("mlp.")["linear_fc1.weight"].
+  MegatronLayer under(std::string_view name) const {
+    auto inner = *this;
+    inner.name_ += name;
+    return inner;
+  }
+  // The same layer as number `layer` of `layers` of its kind, where checkpoints join the layers of one kind.
+  MegatronLayer as(std::int64_t layer, std::int64_t layers) const {
+    auto other = *this;
+    other.layer_ = layer;
+    other.layers_ = layers;
+    return other;
+  }
 
  private:
   const wb_host* host_;
   wb_call* call_;
-  std::string stack_;
+  std::string stack_, name_;
   std::int64_t layer_, layers_;
 };
 
@@ -123,9 +131,8 @@ class HuggingFaceLayer {
  public:
   HuggingFaceLayer(const wb_host* host, wb_call* call, std::string prefix) : host_{host}, call_{call}, prefix_{std::move(prefix)} {}
   std::string name(std::string_view rest) const { return prefix_ + std::string{rest}; }
-  Tensor operator()(std::string_view rest, const Dimensions& shape) const {
-    return detail::node(host_, call_, WB_TENSOR, {}, shape, name(rest));
-  }
+  Tensor operator()(std::string_view rest, const Dimensions& shape) const { return detail::stored(host_, call_, name(rest), shape); }
+  std::optional<SourceTensor> source(std::string_view rest) const { return detail::source_tensor(host_, call_, name(rest)); }
 
  private:
   const wb_host* host_;
@@ -144,7 +151,10 @@ class Model {
   Model(const wb_host* host, wb_call* call) : host_{host}, call_{call} {}
 
   Definition operator[](std::string_view name) const { return {host_, call_, {}, 0, 0, name}; }
-  Tensor tensor(std::string_view name, const Dimensions& shape) const { return detail::node(host_, call_, WB_TENSOR, {}, shape, name); }
+  // A tensor's values, decoded where the source stores them block-scaled (weighbridge/stored.hpp).
+  Tensor tensor(std::string_view name, const Dimensions& shape) const { return detail::stored(host_, call_, std::string{name}, shape); }
+  // A tensor as it is on disk: an operand of decode().
+  Tensor raw(std::string_view name, const Dimensions& shape) const { return detail::node(host_, call_, WB_TENSOR, {}, shape, name); }
 
   // For every layer: what is called `megatron` + i + "." on one side and `hugging_face` + i + "." on the other.
   std::vector<Layer> layers(std::string_view megatron, std::string_view hugging_face, std::int64_t count) const {
@@ -155,23 +165,27 @@ class Model {
     return result;
   }
 
-  // Whether the source (on export the reference, if there is one) holds a tensor of that name.
-  bool source_has(std::string_view name) const {
-    wb_tensor_info info{};
-    info.struct_size = sizeof(info);
-    return host_->tensor(call_, to_abi(name), &info) == WB_OK;
+  // One layer alone: index `layer` of `layers` on Megatron's side, number `number` on the other.
+  Layer layer(std::string_view megatron, std::int64_t index, std::int64_t count, std::string_view hugging_face, std::int64_t number) const {
+    return {{host_, call_, megatron, index, count}, {host_, call_, std::string{hugging_face} + std::to_string(number) + "."}, number};
   }
+
+  // Whether there is a source to look at: on import always, on export where the reference has weights.
+  bool has_source() const { return host_->has_source(call_) != 0; }
+  // What the source holds under that name.
+  std::optional<SourceTensor> source(std::string_view name) const { return detail::source_tensor(host_, call_, name); }
+  bool source_has(std::string_view name) const { return source(name).has_value(); }
 
   // Says of a Hugging Face tensor why no equation uses it. It need not be there.
-  void tied(std::string_view name, std::string_view to, std::string_view reason) const { declare(WB_TIED, name, to, reason); }
-  void dropped(std::string_view name, std::string_view reason) const { declare(WB_DROPPED, name, {}, reason); }
+  void tied(std::string_view name, std::string_view to, std::string_view reason) const { detail::declare(host_, call_, WB_TIED, name, to, reason); }
+  void dropped(std::string_view name, std::string_view reason) const { detail::declare(host_, call_, WB_DROPPED, name, {}, reason); }
+  // Kept beside the Megatron checkpoint and given back on export; "talker.*" stands for all that begin so.
+  void carried(std::string_view name, std::string_view reason) const { detail::declare(host_, call_, WB_CARRIED, name, {}, reason); }
+
+  // The equations of a part that another family knows.
+  void part(const Part& part) const { part.ask(host_, call_) ? void() : throw Failure("a part of the model was refused"); }
 
  private:
-  void declare(uint32_t kind, std::string_view name, std::string_view other, std::string_view reason) const {
-    const wb_declaration declaration{sizeof(wb_declaration), kind, to_abi(name), to_abi(other), to_abi(reason)};
-    if (host_->declare(call_, &declaration) != WB_OK) throw Failure("the declaration of " + std::string{name} + " was refused");
-  }
-
   const wb_host* host_;
   wb_call* call_;
 };

@@ -1,0 +1,76 @@
+#include "families/component.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <ranges>
+
+#include "families/call_state.hpp"
+
+namespace weighbridge {
+namespace {
+
+constexpr std::size_t kMaxDepth = 4;
+
+std::string text(wb_string value) { return value.data ? std::string{value.data, value.size} : std::string{}; }
+
+int32_t failed(wb_call* call, std::string sentence) {
+  if (call->failure.empty()) call->failure = std::move(sentence);
+  return WB_FAILED;
+}
+
+}  // namespace
+
+std::string path_in_whole(const wb_call& call, std::string_view path, bool writing) {
+  std::string result{path};
+  for (const auto& part : std::views::reverse(call.parts)) {
+    const auto field = std::string_view{result}.substr(0, result.find('.'));
+    const bool inherited = std::ranges::find(part.inherited, field) != part.inherited.end();
+    if (inherited && (writing || call.hugging_face->find(result) != nullptr)) continue;
+    result = part.config + result;
+  }
+  return result;
+}
+
+std::string hugging_face_name(const wb_call& call, std::string_view name) {
+  std::string result{name};
+  for (const auto& part : std::views::reverse(call.parts))
+    for (const auto& [from, to] : part.renames)
+      if (result.starts_with(from)) {
+        result = to + result.substr(from.size());
+        break;
+      }
+  return result;
+}
+
+std::string megatron_name(const wb_call& call, std::string_view name) {
+  std::string result{name};
+  for (const auto& part : std::views::reverse(call.parts)) result = part.megatron + result;
+  return result;
+}
+
+int32_t state_component(wb_call* call, const wb_component* component) {
+  if (component->struct_size < sizeof(wb_component)) return failed(call, "the plugin's wb_component is smaller than that of ABI 1.0");
+  const auto architecture = text(component->architecture);
+  if (call->families == nullptr || call->question == Question::other)
+    return failed(call, fmt::format("the plugin asks for a part of {} where there is none", architecture));
+  if (call->parts.size() == kMaxDepth) return failed(call, fmt::format("the part {} lies deeper than {} parts", architecture, kMaxDepth));
+  auto family = call->families->find(architecture, "");
+  if (!family) return failed(call, family.error().text());
+  Part part{text(component->config), {}, {}, text(component->megatron)};
+  if (!part.config.empty()) part.config += '.';
+  for (std::size_t i = 0; i < component->inherited_count; ++i) part.inherited.push_back(text(component->inherited[i]));
+  for (std::size_t i = 0; i < component->rename_count; ++i)
+    part.renames.emplace_back(text(component->renames[i].from), text(component->renames[i].to));
+  call->parts.push_back(std::move(part));
+  const auto& table = *family->table;
+  const auto function = call->question == Question::equations     ? table.equations
+                        : call->question == Question::to_megatron ? table.to_megatron
+                                                                  : table.to_hugging_face;
+  const auto result = function(&host_table(), call);
+  call->parts.pop_back();
+  if (!call->failure.empty()) return WB_FAILED;
+  return result == WB_OK ? WB_OK : failed(call, fmt::format("the family of the part {} failed without a message", architecture));
+}
+
+}  // namespace weighbridge

@@ -1,0 +1,22 @@
+#pragma once
+// Parts of a model that another family knows.
+
+#include <weighbridge/abi.h>
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace weighbridge {
+
+// The path in the whole Hugging Face document of a field that the innermost part calls `path`; for reading, where the
+// field is inherited and the whole document has it, that one.
+std::string path_in_whole(const wb_call& call, std::string_view path, bool writing);
+// The Hugging Face and the Megatron name in the whole model of what the innermost part calls `name`.
+std::string hugging_face_name(const wb_call& call, std::string_view name);
+std::string megatron_name(const wb_call& call, std::string_view name);
+
+// wb_host.component.
+int32_t state_component(wb_call* call, const wb_component* component);
+
+}  // namespace weighbridge
