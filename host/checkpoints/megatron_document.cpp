@@ -69,6 +69,9 @@ bool per_layer_keys(const boost::json::object& document) {
   for (const auto* name : {"hybrid_layer_pattern", "hybrid_override_pattern", "heterogeneous_layers_config_path",
                            "heterogeneous_layers_config_encoded_json"})
     if (!string_field(document, name).value_or("").empty()) return true;
+  // A model that is given a stack of layers to build, rather than one layer to repeat, is hybrid.
+  for (const auto& [name, value] : document)
+    if (name.ends_with("_stack_spec") && !value.is_null()) return true;
   for (const auto* name : {"is_hybrid_model", "hetereogenous_dist_checkpoint", "heterogeneous_block_specs"})
     if (flag_field(document, name)) return true;
   return layers_differ(document, "moe_layer_freq") || layers_differ(document, "linear_attention_freq");

@@ -70,9 +70,7 @@ class Writer {
   }
 
  private:
-  bool apart(const LiveParameter& parameter) const {
-    return per_layer_ || parameter.prefix.ends_with(kPredictionLayers);
-  }
+  bool apart(std::string_view prefix) const { return per_layer_ || prefix.ends_with(kPredictionLayers); }
 
   Place place_of(const LiveParameter& parameter) const {
     Place place{key_rest(parameter), parameter.shape, whole(parameter.shape), {}};
@@ -84,7 +82,7 @@ class Writer {
     };
     if (parameter.experts > 0) add_axis(parameter.expert, parameter.experts);
     if (parameter.prefix.empty()) return place;
-    if (apart(parameter)) {
+    if (apart(parameter.prefix)) {
       place.key = fmt::format("{}{}.{}", parameter.prefix, parameter.layer, place.key);
     } else {
       place.key = parameter.prefix + place.key;
@@ -94,20 +92,38 @@ class Writer {
     return place;
   }
 
-  // The object key of the extra state of the module that holds a parameter.
-  std::string extra_state_key(const LiveParameter& parameter) const {
-    const auto rest = key_rest(parameter);
-    const auto module = rest.substr(0, rest.rfind('.'));
-    const auto [expert, experts] = std::pair{parameter.expert, parameter.experts};
-    if (parameter.prefix.empty() || apart(parameter)) {
-      const auto stack = parameter.prefix.empty() ? std::string{} : fmt::format("{}{}.", parameter.prefix, parameter.layer);
-      if (experts > 0) return fmt::format("{}{}._extra_state/shard_{}_{}", stack, module, expert, experts);
-      return fmt::format("{}{}._extra_state/shard_0_1", stack, module);
+  // The module that holds a parameter.
+  static LiveModule module_of(const LiveParameter& parameter) {
+    auto rest = key_rest(parameter);
+    rest.erase(std::min(rest.rfind('.'), rest.size()));
+    return {parameter.prefix, parameter.layer, parameter.layers, std::move(rest), parameter.extra_state, parameter.expert, parameter.experts};
+  }
+
+  // The object key of the extra state of a module.
+  std::string extra_state_key(const LiveModule& module) const {
+    const auto [expert, experts] = std::pair{module.expert, module.experts};
+    if (module.prefix.empty() || apart(module.prefix)) {
+      const auto stack = module.prefix.empty() ? std::string{} : fmt::format("{}{}.", module.prefix, module.layer);
+      if (experts > 0) return fmt::format("{}{}._extra_state/shard_{}_{}", stack, module.rest, expert, experts);
+      return fmt::format("{}{}._extra_state/shard_0_1", stack, module.rest);
     }
     if (experts > 0)
-      return fmt::format("{}{}._extra_state/shard_{}.{}_{}.{}", parameter.prefix, module, parameter.layer, expert,
-                         parameter.layers, experts);
-    return fmt::format("{}{}._extra_state/shard_{}_{}", parameter.prefix, module, parameter.layer, parameter.layers);
+      return fmt::format("{}{}._extra_state/shard_{}.{}_{}.{}", module.prefix, module.rest, module.layer, expert,
+                         module.layers, experts);
+    return fmt::format("{}{}._extra_state/shard_{}_{}", module.prefix, module.rest, module.layer, module.layers);
+  }
+
+  Status add_extra_state(const LiveModule& module) {
+    if (module.extra_state == ExtraState::absent) return done();
+    const bool none = module.extra_state == ExtraState::none;
+    auto& blob = none ? none_blob_ : empty_blob_;
+    if (!blob) {
+      auto bytes = none ? write_none_extra_state() : write_empty_extra_state();
+      if (!bytes) return std::move(bytes).error();
+      blob = append_object(*std::move(bytes));
+    }
+    metadata_.objects.emplace(extra_state_key(module), *blob);
+    return done();
   }
 
   // Starts the next .distcp file.
@@ -131,16 +147,10 @@ class Writer {
     for (const auto& parameter : request_.parameters) {
       if (parameter.prefix.empty() && parameter.rest.ends_with(kEmbedding) && !parameter.shape.empty())
         common.padded_vocab_size = parameter.shape[0];
-      if (parameter.extra_state == ExtraState::absent) continue;
-      const bool none = parameter.extra_state == ExtraState::none;
-      auto& blob = none ? none_blob_ : empty_blob_;
-      if (!blob) {
-        auto bytes = none ? write_none_extra_state() : write_empty_extra_state();
-        if (!bytes) return std::move(bytes).error();
-        blob = append_object(*std::move(bytes));
-      }
-      metadata_.objects.emplace(extra_state_key(parameter), *blob);
+      if (auto status = add_extra_state(module_of(parameter)); !status) return status;
     }
+    for (const auto& module : request_.modules)
+      if (auto status = add_extra_state(module); !status) return status;
     auto bytes = write_common_state(common);
     if (!bytes) return std::move(bytes).error();
     metadata_.objects.emplace("common_state/shard_0_1", append_object(std::move(bytes->object)));

@@ -34,8 +34,18 @@ struct LiveParameter {
   std::int64_t expert{}, experts{};            // one of that many grouped experts; none where experts is 0
 };
 
+// A module whose extra state belongs to no parameter above: its weight is tied, or stored in parts.
+struct LiveModule {
+  std::string prefix;
+  std::int64_t layer{}, layers{};
+  std::string rest;  // "mixer.in_proj"; outside a stack the whole name
+  ExtraState extra_state{ExtraState::absent};
+  std::int64_t expert{}, experts{};
+};
+
 struct TorchDistLayoutRequest {
   std::vector<LiveParameter> parameters;  // distinct; data is laid out in this order
+  std::vector<LiveModule> modules;
   boost::json::object document;           // the Megatron document
   MegatronFlavor flavor{MegatronFlavor::bridge};
   std::int64_t iteration{};

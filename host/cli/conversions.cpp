@@ -31,6 +31,7 @@ Result<Prepared> prepare_to_hugging_face(const Options& options, Registry& regis
                         .architecture = options.architecture,
                         .max_shard_size = options.max_shard_size,
                         .dtype = options.dtype,
+                        .quantize = options.quantize,
                         .strict = !options.not_strict};
   if (!options.hf_model.empty()) {
     // Of the reference only names and side files are needed.

@@ -35,6 +35,15 @@ Result<DType> parse_dtype(std::string_view text) {
                "Say bfloat16, float16 or float32"};
 }
 
+Result<Quantize> parse_quantize(std::string_view text) {
+  constexpr std::array<std::pair<std::string_view, Quantize>, 5> kNames{
+      {{"none", Quantize::none}, {"reference", Quantize::reference}, {"fp8", Quantize::fp8}, {"mxfp4", Quantize::mxfp4}, {"int4", Quantize::int4}}};
+  for (const auto& [name, quantize] : kNames) {
+    if (folded(text) == name) return quantize;
+  }
+  return Error{Error::Kind::usage, {}, std::string{text}, "is no way to store weights", "Say none, reference, fp8, mxfp4 or int4"};
+}
+
 Result<MegatronFlavor> parse_flavor(std::string_view text) {
   for (const auto flavor : {MegatronFlavor::bridge, MegatronFlavor::megatron_lm}) {
     if (folded(text) == to_string(flavor)) return flavor;

@@ -99,6 +99,9 @@ void declare_export(CLI::App& command, Options& options) {
   add_parsed(command, "--max-shard-size", options.max_shard_size, parse_size,
              "Largest safetensors file where no reference decides (default 5GB)")
       ->type_name("SIZE");
+  add_parsed(command, "--quantize", options.quantize, parse_quantize,
+             "none (default): every tensor plain; reference: stored as --hf-model stores it; fp8, mxfp4, int4: quantised anew")
+      ->type_name("HOW");
 }
 
 void declare_dtype(CLI::App& command, Options& options) {

@@ -25,6 +25,7 @@ namespace weighbridge {
 Result<DType> parse_dtype(std::string_view text);
 // "bridge" or "megatron-lm", dashes and underscores equal.
 Result<MegatronFlavor> parse_flavor(std::string_view text);
+Result<Quantize> parse_quantize(std::string_view text);  // "none", "reference", "fp8", "mxfp4", "int4"
 
 // Everything that a command line can say. A command declares the groups it understands; the rest keeps its defaults.
 struct Options {
@@ -38,6 +39,7 @@ struct Options {
   std::optional<std::string> architecture;
   std::optional<DType> dtype;
   std::uint64_t max_shard_size{kDefaultMaxShardSize};
+  Quantize quantize{Quantize::none};
   bool not_strict{};
   unsigned threads{};
   std::uint64_t max_memory{RunOptions{}.max_memory};

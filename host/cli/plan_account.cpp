@@ -26,9 +26,11 @@ std::vector<std::size_t> tensors_of_files(const Plan& plan) {
 }
 
 // Indices of the source files that an output tensor is made of.
-std::set<std::uint32_t> source_files(const OutputTensor& tensor) {
+std::set<std::uint32_t> source_files(const Plan& plan, const OutputTensor& tensor) {
   std::set<std::uint32_t> files;
-  for (const auto& copy : tensor.copies) files.insert(copy.source_file);
+  for (const auto& copy : tensor.copies)
+    files.insert(copy.source_file < plan.sources.size() ? copy.source_file
+                                                        : plan.decoded[copy.source_file - plan.sources.size()].data.source_file);
   return files;
 }
 
@@ -43,7 +45,7 @@ std::string coverage(const Conversion& conversion) {
 
 std::string joined_sources(const Plan& plan, const OutputTensor& tensor) {
   std::string text;
-  for (const auto file : source_files(tensor)) {
+  for (const auto file : source_files(plan, tensor)) {
     text += (text.empty() ? "" : ", ") + plan.sources[file].filename().string();
   }
   return text.empty() ? "nothing" : text;
@@ -53,7 +55,7 @@ json::array each_tensor_json(const Plan& plan) {
   json::array tensors;
   for (const auto& tensor : plan.tensors) {
     json::array sources;
-    for (const auto file : source_files(tensor)) sources.push_back(json::string{plan.sources[file].string()});
+    for (const auto file : source_files(plan, tensor)) sources.push_back(json::string{plan.sources[file].string()});
     tensors.push_back({{"name", tensor.name},
                        {"file", plan.files[tensor.file].path.generic_string()},
                        {"offset", tensor.offset},

@@ -40,6 +40,9 @@ struct ImportOptions {
 enum class Quantize : std::uint8_t {
   none = 1,   // every tensor plain, whatever the reference is
   reference,  // as the reference stores them: unchanged blocks return with their scales, bit by bit
+  fp8,        // anew: matrices of linear layers as F8_E4M3 in blocks of 128 by 128
+  mxfp4,      // anew: matrices of experts in groups of 32
+  int4,       // anew: matrices of experts in groups of 32, as compressed-tensors packs them
 };
 
 struct ExportOptions {

@@ -81,12 +81,12 @@ Result<Conversion> prepare_import(const ImportOptions& options, Registry& regist
   conversion.architecture = chosen->architecture;
   conversion.notes = repository->notes;
   conversion.hugging_face = repository->config.root();
-  auto made = to_megatron(chosen->family, repository->config, conversion.notes);
+  auto made = to_megatron(chosen->family, repository->config, conversion.notes, &repository->catalogue);
   if (!made) return made.error();
   auto document = settled_document(*made, options);
   if (!document) return document.error();
 
-  auto set = state_equations(chosen->family, repository->config, &repository->catalogue, conversion.notes);
+  auto set = state_equations(chosen->family, repository->config, &repository->catalogue, conversion.notes, &*made);
   if (!set) return set.error();
   if (auto status = prove_family(*set, chosen->family); !status) return status.error();
   if (auto status = check_use(*set, repository->catalogue, options.hugging_face.string(), options.strict, conversion); !status)
@@ -121,6 +121,8 @@ Result<Conversion> prepare_import(const ImportOptions& options, Registry& regist
     }
     request.parameters.push_back(std::move(parameter));
   }
+  for (const auto& module : set->modules)
+    request.modules.push_back({module.stack, module.layer, module.layers, module.name, static_cast<ExtraState>(module.extra_state), 0, 0});
   auto layout = lay_out_torch_dist(request);
   if (!layout) return layout.error();
 

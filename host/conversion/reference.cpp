@@ -11,9 +11,10 @@ namespace weighbridge {
 namespace {
 
 // What the checkpoint and a config.json say differently of the model.
-Result<std::vector<std::string>> differences(const Family& family, const ConfigDocument& config, const TorchDistCheckpoint& checkpoint) {
+Result<std::vector<std::string>> differences(const Family& family, const ConfigDocument& config, const Catalogue* weights,
+                                             const TorchDistCheckpoint& checkpoint) {
   std::vector<std::string> notes;
-  auto document = to_megatron(family, config, notes);
+  auto document = to_megatron(family, config, notes, weights);
   if (!document) return document.error();
   auto expected = document->root();
   if (checkpoint.flavor == MegatronFlavor::megatron_lm) expected.erase("vocab_size");  // args hold the padded size
@@ -42,7 +43,7 @@ Result<Reference> from_repository(const ExportOptions& options, const TorchDistC
   auto chosen = choose_family(repository->config, registry);
   if (!chosen) return chosen.error();
   if (!checkpoint.document.empty()) {
-    auto found = differences(chosen->family, repository->config, checkpoint);
+    auto found = differences(chosen->family, repository->config, reference.has_weights ? &repository->catalogue : nullptr, checkpoint);
     if (!found) return found.error();
     if (!found->empty())
       return Error{Error::Kind::mismatch, repository->config.file().string(), "--hf-model",
@@ -73,7 +74,7 @@ Result<Reference> find_reference(const ExportOptions& options, const TorchDistCh
     if (!config) return config.error();
     auto chosen = choose_family(*config, registry);
     if (!chosen) return chosen.error();
-    auto found = differences(chosen->family, *config, checkpoint);
+    auto found = differences(chosen->family, *config, nullptr, checkpoint);
     if (!found) return found.error();
     if (found->empty()) {
       reference.chosen = std::move(*chosen);

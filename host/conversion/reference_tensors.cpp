@@ -40,19 +40,24 @@ Result<ReferenceTensors> reference_tensors(const Reference& reference, const Tor
 
 Result<EquationSet> equations_of_export(Reference& reference, ReferenceTensors& known, const ExportOptions& options, Conversion& conversion) {
   const auto& family = reference.chosen.family;
+  const ConfigDocument megatron{conversion.megatron};
   // What is only carried along is no repository: a family that saw it would take what is absent for not being there.
   const auto* seen = known.complete ? &known.tensors : nullptr;
   std::vector<std::string> notes;
-  auto set = state_equations(family, reference.config, seen, notes);
+  auto set = state_equations(family, reference.config, seen, notes, &megatron);
   if (!set) return set;
   bool quantised = false;
   for (const auto& leaf : set->algebra.leaves()) quantised |= leaf.decoding.has_value();
+  if (options.quantize == Quantize::reference && !quantised)
+    return Error{Error::Kind::usage, reference.config.file().string(), "--quantize reference",
+                 known.complete ? "the reference stores no tensor block-scaled" : "there is no reference with weights",
+                 "Give the quantised repository as --hf-model, or leave --quantize out"};
   if (options.quantize != Quantize::reference) {
     if (quantised) {
       const auto plain = options.dtype ? options.dtype : dtype_from_torch(string_field(conversion.megatron, "params_dtype").value_or(""));
       show_plain(set->algebra, plain.value_or(DType::bf16), known.tensors);
       notes.clear();
-      set = state_equations(family, reference.config, &known.tensors, notes);
+      set = state_equations(family, reference.config, &known.tensors, notes, &megatron);
       if (!set) return set;
       notes.push_back("the reference is quantised; the export is not (--quantize reference writes its storage)");
     }

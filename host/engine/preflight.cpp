@@ -9,6 +9,8 @@
 
 #include <fmt/format.h>
 
+#include "engine/block_codec.hpp"
+#include "engine/block_encoder.hpp"
 #include "engine/tensor_copies.hpp"
 #include "formats/relative_path.hpp"
 
@@ -84,31 +86,77 @@ Status check_literals(const Plan& plan) {
   return done();
 }
 
-// One tensor's copies; the widest pitch among them.
+// That a run of `elements` lies in its file.
+Status check_run(const Plan& plan, const StoredRun& run, std::uint64_t bytes, const std::string& name, const std::vector<std::uint64_t>& sizes) {
+  if (run.source_file >= plan.sources.size()) return faulty("", name, fmt::format("source file {} does not exist", run.source_file));
+  if (bytes <= sizes[run.source_file] && run.offset <= sizes[run.source_file] - bytes) return done();
+  return Error{Error::Kind::format, plan.sources[run.source_file].string(), name,
+               fmt::format("bytes {} to {} are to be read and the file has {}", run.offset, run.offset + bytes, sizes[run.source_file]),
+               "The file was cut off or changed since it was looked at; copy or download it again"};
+}
+
+Status check_scales(const Plan& plan, const BlockScaled& form, const StoredRun& scales, const std::string& name, const std::vector<std::uint64_t>& sizes) {
+  return check_run(plan, scales, static_cast<std::uint64_t>(form.scale_count()) * scale_bytes(scales.dtype), name, sizes);
+}
+
+// Sizes of the sources: files, then decoded ones, whose own parts are checked.
+Status check_decoded(const Plan& plan, std::vector<std::uint64_t>& sizes) {
+  for (const auto& source : plan.decoded) {
+    const auto count = static_cast<std::uint64_t>(element_count(source.form.shape).value_or(0));
+    const auto bytes = (count * static_cast<std::uint64_t>(bits(source.form.codec)) + 7) / 8;
+    if (count == 0 || count > kLargest) return faulty("", source.name, "decoded values without a shape");
+    if (auto status = check_run(plan, source.data, bytes, source.name, sizes); !status) return status;
+    if (source.scales)
+      if (auto status = check_scales(plan, source.form, *source.scales, source.name, sizes); !status) return status;
+  }
+  for (const auto& source : plan.decoded)
+    sizes.push_back(static_cast<std::uint64_t>(element_count(source.form.shape).value_or(0)) * sizeof(float));
+  return done();
+}
+
+// Bytes that the copies of a tensor write: of an encoded one, of its values.
+Result<std::uint64_t> copied_bytes(const Plan& plan, const OutputTensor& tensor, const std::vector<std::uint64_t>& sizes) {
+  if (!tensor.encoding) return tensor.bytes;
+  const auto& encoding = *tensor.encoding;
+  const auto count = static_cast<std::uint64_t>(element_count(encoding.form.shape).value_or(0));
+  if (count == 0) return faulty("", tensor.name, "an encoding without values");
+  const auto shape = encoded_shape(encoding);
+  const auto bytes = encoding.part == Encoding::Part::data ? count * static_cast<std::uint64_t>(bits(encoding.form.codec)) / 8
+                                                           : static_cast<std::uint64_t>(shape.strips * shape.strip_bytes);
+  if (bytes != tensor.bytes) return faulty("", tensor.name, fmt::format("{} bytes of encoding in a tensor of {}", bytes, tensor.bytes));
+  if (encoding.original)
+    if (auto status = check_scales(plan, encoding.form, *encoding.original, tensor.name, sizes); !status) return status.error();
+  return count * sizeof(float);
+}
+
+// One tensor's copies; the widest pitch among them. `sizes` are those of files and decoded sources.
 Result<std::int64_t> check_tensor(const Plan& plan, const OutputTensor& tensor,
                                   const std::vector<std::uint64_t>& sizes) {
+  const auto total = copied_bytes(plan, tensor, sizes);
+  if (!total) return total.error();
   const auto copies = TensorCopies::make(tensor);
   if (!copies) return copies.error();
   std::int64_t pitch = 0;
   for (const auto& copy : copies->all()) {
-    if (copy.source_file >= plan.sources.size())
+    if (copy.source_file >= sizes.size())
       return faulty("", tensor.name, fmt::format("source file {} does not exist", copy.source_file));
     const auto range = bounds(copy.nest);
-    const auto& source = plan.sources[copy.source_file];
+    const auto& source = copy.source_file < plan.sources.size() ? plan.sources[copy.source_file]
+                                                               : std::filesystem::path{plan.decoded[copy.source_file - plan.sources.size()].name};
     if (range.source_begin < 0 || static_cast<std::uint64_t>(range.source_end) > sizes[copy.source_file])
       return Error{Error::Kind::format, source.string(), tensor.name,
                    fmt::format("bytes {} to {} are to be read and the file has {}", range.source_begin,
                                range.source_end, sizes[copy.source_file]),
                    "The file was cut off or changed since it was looked at; copy or download it again"};
-    if (range.target_begin < 0 || static_cast<std::uint64_t>(range.target_end) > tensor.bytes)
+    if (range.target_begin < 0 || static_cast<std::uint64_t>(range.target_end) > *total)
       return faulty("", tensor.name,
                     fmt::format("bytes {} to {} are to be written and the tensor has {}", range.target_begin,
                                 range.target_end, tensor.bytes));
     pitch = std::max(pitch, scattered_pitch(copy.nest));
   }
   const auto written = static_cast<std::uint64_t>(copies->bytes());
-  if (written > tensor.bytes || (written < tensor.bytes && !tensor.padded))
-    return faulty("", tensor.name, fmt::format("copies write {} of its {} bytes", written, tensor.bytes));
+  if (written > *total || (written < *total && !tensor.padded))
+    return faulty("", tensor.name, fmt::format("copies write {} of its {} bytes", written, *total));
   return pitch;
 }
 
@@ -131,6 +179,7 @@ Result<Checked> check_plan(const Plan& plan, Files& files, const Budget& budget)
     if (!size) return size.error();
     sizes.push_back(*size);
   }
+  if (auto checked = check_decoded(plan, sizes); !checked) return checked.error();
   for (const auto& tensor : plan.tensors) {
     const auto pitch = check_tensor(plan, tensor, sizes);
     if (!pitch) return pitch.error();

@@ -119,6 +119,7 @@ Result<RunReport> run(const Plan& plan, const std::filesystem::path& destination
   RunReport report;
   if (auto published = (*staging)->publish(report.warnings); !published) return published.error();
   progress.finish();
+  for (const auto& worker : workers) report.encoding.add(worker.encoding_totals());
   report.bytes_written = checked->output_bytes;
   report.bytes_read = job.bytes_read.load();
   for (const auto size : checked->carried_sizes) report.bytes_read += size;

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/block_encoder.hpp"
 #include "mapping/plan.hpp"
 #include "tensor/result.hpp"
 
@@ -60,6 +61,7 @@ struct RunReport {
   unsigned threads{};                 // that worked
   std::uint64_t buffer_bytes{};       // of all workers together
   std::vector<FileReport> files;      // in the plan's order: made, then carried
+  EncodingTotals encoding;            // of block-scaled outputs
   std::vector<std::string> warnings;  // the output is complete; something beside it needs a look
 };
 

@@ -4,6 +4,7 @@
 #include <numeric>
 #include <utility>
 
+#include "engine/block_encoder.hpp"
 #include "tensor/dtype.hpp"
 
 namespace weighbridge {
@@ -19,6 +20,15 @@ std::int64_t rounded_down(std::int64_t limit, std::int64_t unit) {
 }  // namespace
 
 void Schedule::add(const OutputTensor& tensor, std::int64_t pitch, const Budget& budget) {
+  if (tensor.encoding) {  // whole strips of blocks, with room for the values of one behind the window
+    const auto shape = encoded_shape(*tensor.encoding);
+    const auto room = static_cast<std::int64_t>(budget.capacity) - shape.strip_values * static_cast<std::int64_t>(sizeof(float)) - 8;
+    const auto size = rounded_down(std::min(static_cast<std::int64_t>(budget.window), room), shape.strip_bytes);
+    Cut cut{windows(), 0, size, static_cast<std::int64_t>(tensor.bytes)};
+    cut.count = static_cast<std::uint64_t>((cut.bytes + size - 1) / size);
+    cuts_.push_back(cut);
+    return;
+  }
   const auto width = std::lcm(bits(tensor.dtype), 8) / 8;  // bytes that no window may cut
   const auto capacity = static_cast<std::int64_t>(budget.capacity);
   auto size = static_cast<std::int64_t>(budget.window);

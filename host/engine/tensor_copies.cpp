@@ -11,9 +11,10 @@ namespace weighbridge {
 Result<TensorCopies> TensorCopies::make(const OutputTensor& tensor) {
   TensorCopies made;
   made.copies_.reserve(tensor.copies.size());
+  const auto dtype = tensor.encoding ? DType::f32 : tensor.dtype;  // of what the copies write
   for (const auto& copy : tensor.copies) {
-    auto nest = nest_of(copy, tensor.dtype);
-    auto element = Element::make(copy.operation, copy.constant, copy.source_dtype, tensor.dtype);
+    auto nest = nest_of(copy, dtype);
+    auto element = Element::make(copy.operation, copy.constant, copy.source_dtype, dtype);
     if (!nest || !element) {
       auto error = nest ? element.error() : nest.error();
       error.subject = tensor.name;

@@ -1,36 +1,21 @@
 #include "engine/window_reader.hpp"
 
+#include <algorithm>
 #include <cstring>
 #include <utility>
 
 #include <fcntl.h>
+#include <fmt/format.h>
 
+#include "engine/block_codec.hpp"
 #include "engine/gather.hpp"
 
 namespace weighbridge {
-namespace {
+WindowReader::FileSource::FileSource(WindowReader& reader, std::uint32_t source_file) : reader_{reader}, source_file_{source_file} {}
 
-// One source file, for one output tensor.
-class FileSource : public ByteSource {
- public:
-  FileSource(Files& files, int descriptor, const std::filesystem::path& path, const std::string& tensor,
-             const BeforeRead& before_read)
-      : files_{files}, descriptor_{descriptor}, path_{path}, tensor_{tensor}, before_read_{before_read} {}
-
-  Status read(std::uint64_t offset, std::span<std::byte> into) override {
-    if (auto status = before_read_(into.size()); !status) return status;
-    return read_exactly(files_, descriptor_, offset, into, path_, tensor_);
-  }
-
- private:
-  Files& files_;
-  int descriptor_;
-  const std::filesystem::path& path_;
-  const std::string& tensor_;
-  const BeforeRead& before_read_;
-};
-
-}  // namespace
+Status WindowReader::FileSource::read(std::uint64_t offset, std::span<std::byte> into) {
+  return reader_.read_source(source_file_, offset, into);
+}
 
 WindowReader::WindowReader(const Plan& plan, Files& files, const Tuning& tuning, BeforeRead before_read)
     : plan_{&plan}, files_{&files}, tuning_{&tuning}, before_read_{std::move(before_read)}, sources_{files} {}
@@ -43,21 +28,77 @@ Status WindowReader::fill(std::size_t tensor, std::int64_t begin, std::int64_t e
     if (!made) return made.error();
     copies_ = std::move(*made);
     tensor_ = tensor;
+    decoded_.reset();
   }
+  return output.encoding ? encode(*output.encoding, begin, end, target, scratch) : assemble(begin, end, target, scratch);
+}
+
+Status WindowReader::read_source(std::uint32_t source_file, std::uint64_t offset, std::span<std::byte> into) {
+  const auto& path = plan_->sources[source_file];
+  const auto descriptor = sources_.get(path, O_RDONLY);
+  if (!descriptor) return descriptor.error();
+  if (auto status = before_read_(into.size()); !status) return status;
+  return read_exactly(*files_, *descriptor, offset, into, path, plan_->tensors[*tensor_].name);
+}
+
+Status WindowReader::assemble(std::int64_t begin, std::int64_t end, std::span<std::byte> target, std::span<std::byte> scratch) {
+  const auto& output = plan_->tensors[*tensor_];
   if (output.padded) std::memset(target.data(), 0, static_cast<std::size_t>(end - begin));
   const ReadLimits limits{static_cast<std::int64_t>(tuning_->run), static_cast<std::int64_t>(tuning_->gap)};
   const auto [first, last] = copies_->reaching(begin, end);
   for (auto i = first; i < last; ++i) {
     const auto& copy = copies_->all()[i];
-    const auto& path = plan_->sources[copy.source_file];
-    const auto descriptor = sources_.get(path, O_RDONLY);
-    if (!descriptor) return descriptor.error();
-    FileSource source{*files_, *descriptor, path, output.name, before_read_};
-    Status status = done();
-    clip(copy.nest, begin, end, [&](const Nest& part) {
-      if (status) status = gather(part, copy.element, source, limits, scratch, target.data(), begin);
-    });
-    if (!status) return status;
+    const auto gathered = [&](ByteSource& source) {
+      Status status = done();
+      clip(copy.nest, begin, end, [&](const Nest& part) {
+        if (status) status = gather(part, copy.element, source, limits, scratch, target.data(), begin);
+      });
+      return status;
+    };
+    if (copy.source_file < plan_->sources.size()) {
+      FileSource source{*this, copy.source_file};
+      if (auto status = gathered(source); !status) return status;
+      continue;
+    }
+    if (!decoded_ || decoded_->first != copy.source_file)
+      decoded_.emplace(copy.source_file,
+                       DecodedReader{plan_->decoded[copy.source_file - plan_->sources.size()],
+                                     [this](std::uint32_t file, std::uint64_t offset, std::span<std::byte> into) { return read_source(file, offset, into); }});
+    if (auto status = gathered(decoded_->second); !status) return status;
+  }
+  return done();
+}
+
+// Strip by strip: the values are assembled behind the window, and what of their encoding lies in it is kept.
+Status WindowReader::encode(const Encoding& encoding, std::int64_t begin, std::int64_t end, std::span<std::byte> target,
+                            std::span<std::byte> scratch) {
+  const auto shape = encoded_shape(encoding);
+  const auto size = static_cast<std::size_t>(end - begin);
+  const auto aligned = (size + alignof(float) - 1) / alignof(float) * alignof(float);
+  const auto strip_room = static_cast<std::size_t>(shape.strip_values) * sizeof(float);
+  if (target.size() < aligned + strip_room)
+    return Error{Error::Kind::usage, "", plan_->tensors[*tensor_].name,
+                 fmt::format("a strip of blocks takes {} bytes to encode", strip_room), "Give a larger --max-memory"};
+  const auto strip_values = target.subspan(aligned, strip_room);
+  const auto columns = encoding.form.columns();
+  for (auto strip = begin / shape.strip_bytes; strip < shape.strips && strip * shape.strip_bytes < end; ++strip) {
+    const auto rows = std::min(encoding.form.block_rows, encoding.form.rows() - strip * encoding.form.block_rows);
+    const auto first = strip * encoding.form.block_rows * columns * static_cast<std::int64_t>(sizeof(float));
+    const auto bytes = rows * columns * static_cast<std::int64_t>(sizeof(float));
+    if (auto status = assemble(first, first + bytes, strip_values, scratch); !status) return status;
+    std::vector<std::byte> original;
+    if (encoding.original) {
+      const auto width = static_cast<std::int64_t>(scale_bytes(encoding.scales_dtype)) * encoding.form.block_grid_columns();
+      original.resize(static_cast<std::size_t>(width));
+      if (auto status = read_source(encoding.original->source_file, encoding.original->offset + static_cast<std::uint64_t>(strip * width), original);
+          !status)
+        return status;
+    }
+    const std::span<const float> values{reinterpret_cast<const float*>(strip_values.data()), static_cast<std::size_t>(rows * columns)};
+    const auto encoded = encoder_.encode(encoding, strip, values, original);
+    const auto from = std::max(begin, strip * shape.strip_bytes);
+    const auto to = std::min(end, strip * shape.strip_bytes + static_cast<std::int64_t>(encoded.size()));
+    std::memcpy(target.data() + (from - begin), encoded.data() + (from - strip * shape.strip_bytes), static_cast<std::size_t>(to - from));
   }
   return done();
 }

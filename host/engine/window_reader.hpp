@@ -7,6 +7,8 @@
 #include <optional>
 #include <span>
 
+#include "engine/block_encoder.hpp"
+#include "engine/decoded_reader.hpp"
 #include "engine/open_files.hpp"
 #include "engine/run.hpp"
 #include "engine/tensor_copies.hpp"
@@ -24,11 +26,28 @@ class WindowReader {
   WindowReader(const Plan& plan, Files& files, const Tuning& tuning, BeforeRead before_read);
 
   // Puts bytes [begin, end) of tensor number `tensor` into `target`, which must have room for them. A window must not
-  // cut an element. Windows of one tensor are best asked for in a row. `scratch` must hold an element.
+  // cut an element. Windows of one tensor are best asked for in a row. `scratch` must hold an element. Of an encoded
+  // tensor, `target` needs room for a strip of values behind the window.
   Status fill(std::size_t tensor, std::int64_t begin, std::int64_t end, std::span<std::byte> target,
               std::span<std::byte> scratch);
 
+  const EncodingTotals& encoding_totals() const { return encoder_.totals(); }
+
  private:
+  class FileSource : public ByteSource {
+   public:
+    FileSource(WindowReader& reader, std::uint32_t source_file);
+    Status read(std::uint64_t offset, std::span<std::byte> into) override;
+
+   private:
+    WindowReader& reader_;
+    std::uint32_t source_file_;
+  };
+
+  Status assemble(std::int64_t begin, std::int64_t end, std::span<std::byte> target, std::span<std::byte> scratch);
+  Status encode(const Encoding& encoding, std::int64_t begin, std::int64_t end, std::span<std::byte> target, std::span<std::byte> scratch);
+  Status read_source(std::uint32_t source_file, std::uint64_t offset, std::span<std::byte> into);
+
   const Plan* plan_;
   Files* files_;
   const Tuning* tuning_;
@@ -36,6 +55,8 @@ class WindowReader {
   OpenFiles sources_;
   std::optional<std::size_t> tensor_;  // whose copies are prepared
   std::optional<TensorCopies> copies_;
+  std::optional<std::pair<std::uint32_t, DecodedReader>> decoded_;  // the decoded source read last
+  BlockEncoder encoder_;
 };
 
 }  // namespace weighbridge

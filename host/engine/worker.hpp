@@ -53,6 +53,7 @@ class Worker {
   static Result<Worker> make(Job& job, const Budget& budget);  // maps its buffers
 
   const Buffer& buffer() const noexcept { return buffer_; }  // free until work() begins
+  const EncodingTotals& encoding_totals() const { return reader_.encoding_totals(); }
   // Takes windows until there is none left or the job is stopped.
   void work();
 

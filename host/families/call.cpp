@@ -37,9 +37,10 @@ Result<bool> ask(int32_t (*function)(const wb_host*, wb_call*), wb_call& call, s
 std::string subject(const Family& family, const char* what) { return fmt::format("family {}, {}", family_id(family), what); }
 
 Result<ConfigDocument> translated(const Family& family, int32_t (*function)(const wb_host*, wb_call*), const ConfigDocument& from,
-                                  bool from_hugging_face, std::vector<std::string>& notes) {
+                                  bool from_hugging_face, std::vector<std::string>& notes, const Catalogue* source) {
   ConfigDocument to;
   wb_call call;
+  call.source = source;
   call.hugging_face = from_hugging_face ? &from : &to;
   call.megatron = from_hugging_face ? &to : &from;
   call.written = &to;
@@ -60,18 +61,21 @@ std::vector<std::string> model_types_of(const Family& family) {
   return strings(family.table->model_types, family.table->model_type_count);
 }
 
-Result<ConfigDocument> to_megatron(const Family& family, const ConfigDocument& hugging_face, std::vector<std::string>& notes) {
-  return translated(family, family.table->to_megatron, hugging_face, true, notes);
+Result<ConfigDocument> to_megatron(const Family& family, const ConfigDocument& hugging_face, std::vector<std::string>& notes,
+                                   const Catalogue* source) {
+  return translated(family, family.table->to_megatron, hugging_face, true, notes, source);
 }
 
 Result<ConfigDocument> to_hugging_face(const Family& family, const ConfigDocument& megatron, std::vector<std::string>& notes) {
-  return translated(family, family.table->to_hugging_face, megatron, false, notes);
+  return translated(family, family.table->to_hugging_face, megatron, false, notes, nullptr);
 }
 
 Result<EquationSet> state_equations(const Family& family, const ConfigDocument& hugging_face, const Catalogue* source,
-                                    std::vector<std::string>& notes) {
+                                    std::vector<std::string>& notes, const ConfigDocument* megatron) {
+  const ConfigDocument nothing;
   wb_call call;
   call.hugging_face = &hugging_face;
+  call.megatron = megatron ? megatron : &nothing;
   call.source = source;
   call.question = Question::equations;
   call.families = family.others;

@@ -16,13 +16,16 @@ namespace weighbridge {
 // The four questions that the host asks a family. Each may add sentences to `notes`. Errors, Error::Kind::mismatch or
 // plugin, carry the family's own sentence and name the document's file; an exception that a plugin lets out is one too.
 
-// The Megatron document of a config.json.
-Result<ConfigDocument> to_megatron(const Family& family, const ConfigDocument& hugging_face, std::vector<std::string>& notes);
+// The Megatron document of a config.json. `source`: the tensors that lie beside it, where a family doubts the config;
+// null if there are none.
+Result<ConfigDocument> to_megatron(const Family& family, const ConfigDocument& hugging_face, std::vector<std::string>& notes,
+                                   const Catalogue* source = nullptr);
 // A config.json that stands alone, of a Megatron document; `architectures` and `model_type` are the host's doing.
 Result<ConfigDocument> to_hugging_face(const Family& family, const ConfigDocument& megatron, std::vector<std::string>& notes);
-// The equations of a config.json. `source`: tensors that the family may look at; null if there are none.
+// The equations of a config.json. `source`: tensors that the family may look at; null if there are none. `megatron`: the
+// document of the Megatron side, where the config leaves something open; null if there is none.
 Result<EquationSet> state_equations(const Family& family, const ConfigDocument& hugging_face, const Catalogue* source,
-                                    std::vector<std::string>& notes);
+                                    std::vector<std::string>& notes, const ConfigDocument* megatron = nullptr);
 // Whether the family may have made a Megatron document. False for a family that cannot tell.
 Result<bool> recognises(const Family& family, const ConfigDocument& megatron);
 

@@ -3,6 +3,7 @@
 
 #include <weighbridge/abi.h>
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -20,6 +21,7 @@ struct Part {
   std::vector<std::string> inherited;  // fields that the whole document states
   std::vector<std::pair<std::string, std::string>> renames;
   std::string megatron;
+  std::map<std::string, boost::json::value, std::less<>> defaults;  // by the path as the part calls it
 };
 
 // What the host asks a family.
@@ -39,6 +41,7 @@ struct wb_call {
   std::vector<weighbridge::Part> parts;               // the outermost first
   weighbridge::EquationSet set;
   std::vector<weighbridge::Expression> expressions;   // handle 1 is the first
+  std::map<std::string, wb_expression> substitutes;   // by the Hugging Face name in the whole model
 };
 
 namespace weighbridge {

@@ -6,6 +6,7 @@
 #include <ranges>
 
 #include "families/call_state.hpp"
+#include "families/values.hpp"
 
 namespace weighbridge {
 namespace {
@@ -19,17 +20,30 @@ int32_t failed(wb_call* call, std::string sentence) {
   return WB_FAILED;
 }
 
+// The path in what a part lies in of a field that the part calls `path`.
+std::string outwards(const wb_call& call, const Part& part, std::string path, bool writing) {
+  const auto field = std::string_view{path}.substr(0, path.find('.'));
+  const bool inherited = std::ranges::find(part.inherited, field) != part.inherited.end();
+  if (inherited && (writing || call.hugging_face->find(path) != nullptr)) return path;
+  return part.config + path;
+}
+
 }  // namespace
 
 std::string path_in_whole(const wb_call& call, std::string_view path, bool writing) {
   std::string result{path};
-  for (const auto& part : std::views::reverse(call.parts)) {
-    const auto field = std::string_view{result}.substr(0, result.find('.'));
-    const bool inherited = std::ranges::find(part.inherited, field) != part.inherited.end();
-    if (inherited && (writing || call.hugging_face->find(result) != nullptr)) continue;
-    result = part.config + result;
-  }
+  for (const auto& part : std::views::reverse(call.parts)) result = outwards(call, part, std::move(result), writing);
   return result;
+}
+
+const boost::json::value* value_in_whole(const wb_call& call, std::string_view path) {
+  if (const auto* value = call.hugging_face->find(path_in_whole(call, path, false))) return value;
+  std::string name{path};
+  for (const auto& part : std::views::reverse(call.parts)) {
+    if (const auto found = part.defaults.find(name); found != part.defaults.end()) return &found->second;
+    name = outwards(call, part, std::move(name), false);
+  }
+  return nullptr;
 }
 
 std::string hugging_face_name(const wb_call& call, std::string_view name) {
@@ -57,11 +71,17 @@ int32_t state_component(wb_call* call, const wb_component* component) {
   if (call->parts.size() == kMaxDepth) return failed(call, fmt::format("the part {} lies deeper than {} parts", architecture, kMaxDepth));
   auto family = call->families->find(architecture, "");
   if (!family) return failed(call, family.error().text());
-  Part part{text(component->config), {}, {}, text(component->megatron)};
+  Part part{text(component->config), {}, {}, text(component->megatron), {}};
   if (!part.config.empty()) part.config += '.';
   for (std::size_t i = 0; i < component->inherited_count; ++i) part.inherited.push_back(text(component->inherited[i]));
   for (std::size_t i = 0; i < component->rename_count; ++i)
     part.renames.emplace_back(text(component->renames[i].from), text(component->renames[i].to));
+  for (std::size_t i = 0; i < component->default_count; ++i) {
+    const auto& given = component->defaults[i];
+    auto value = made_value(given.value);
+    if (!value) return failed(call, fmt::format("the plugin gives {} a default of the unknown kind {}", text(given.path), given.value.kind));
+    part.defaults.emplace(text(given.path), std::move(*value));
+  }
   call->parts.push_back(std::move(part));
   const auto& table = *family->table;
   const auto function = call->question == Question::equations     ? table.equations

@@ -3,6 +3,7 @@
 
 #include <weighbridge/abi.h>
 
+#include <boost/json/value.hpp>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -12,6 +13,8 @@ namespace weighbridge {
 // The path in the whole Hugging Face document of a field that the innermost part calls `path`; for reading, where the
 // field is inherited and the whole document has it, that one.
 std::string path_in_whole(const wb_call& call, std::string_view path, bool writing);
+// The value that the innermost part reads at `path` of the Hugging Face document, or the default that was given for it.
+const boost::json::value* value_in_whole(const wb_call& call, std::string_view path);
 // The Hugging Face and the Megatron name in the whole model of what the innermost part calls `name`.
 std::string hugging_face_name(const wb_call& call, std::string_view name);
 std::string megatron_name(const wb_call& call, std::string_view name);

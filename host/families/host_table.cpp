@@ -8,6 +8,7 @@
 
 #include "families/call_state.hpp"
 #include "families/component.hpp"
+#include "families/values.hpp"
 
 namespace weighbridge {
 namespace {
@@ -44,8 +45,7 @@ int32_t get(wb_call* call, uint32_t document, wb_string path, wb_value* out) {
                        : document == WB_DOCUMENT_MEGATRON  ? call->megatron : nullptr;
     if (from == nullptr) return failed(call, fmt::format("the plugin reads document {}, which this call does not have", document));
     if (out->struct_size < sizeof(wb_value)) return failed(call, "the plugin's wb_value is smaller than that of ABI 1.0");
-    const auto whole = document == WB_DOCUMENT_HUGGING_FACE ? path_in_whole(*call, view(path), false) : std::string{view(path)};
-    const auto* value = from->find(whole);
+    const auto* value = document == WB_DOCUMENT_HUGGING_FACE ? value_in_whole(*call, view(path)) : from->find(view(path));
     if (value == nullptr) return WB_ABSENT;
     *out = {out->struct_size, WB_VALUE_NULL, 0, 0, {}, 0};
     switch (value->kind()) {
@@ -77,19 +77,22 @@ int32_t set(wb_call* call, uint32_t document, wb_string path, const wb_value* va
                                                              : document == WB_DOCUMENT_MEGATRON && call->written == call->megatron);
     if (!right) return failed(call, fmt::format("the plugin sets {} in a document that is not to be written", view(path)));
     if (value->struct_size < sizeof(wb_value)) return failed(call, "the plugin's wb_value is smaller than that of ABI 1.0");
-    boost::json::value made;
-    switch (value->kind) {
-      case WB_VALUE_NULL: break;
-      case WB_VALUE_BOOLEAN: made = value->integer != 0; break;
-      case WB_VALUE_INTEGER: made = value->integer; break;
-      case WB_VALUE_NUMBER: made = value->number; break;
-      case WB_VALUE_STRING: made = view(value->string); break;
-      case WB_VALUE_LIST: made = boost::json::array{}; break;
-      case WB_VALUE_OBJECT: made = boost::json::object{}; break;
-      default: return failed(call, fmt::format("the plugin sets {} to a value of the unknown kind {}", view(path), value->kind));
-    }
+    auto made = made_value(*value);
+    if (!made) return failed(call, fmt::format("the plugin sets {} to a value of the unknown kind {}", view(path), value->kind));
     const auto whole = document == WB_DOCUMENT_HUGGING_FACE ? path_in_whole(*call, view(path), true) : std::string{view(path)};
-    if (auto status = call->written->set(whole, std::move(made)); !status) return failed(call, status.error().text());
+    if (auto status = call->written->set(whole, std::move(*made)); !status) return failed(call, status.error().text());
+    return WB_OK;
+  });
+}
+
+int32_t copy(wb_call* call, wb_string from, wb_string to) {
+  return contained(call, WB_FAILED, [&]() -> int32_t {
+    if (call->written == nullptr) return failed(call, fmt::format("the plugin copies {} to a document that is not to be written", view(from)));
+    const bool from_megatron = call->written == call->hugging_face;
+    const auto* value = from_megatron ? call->megatron->find(view(from)) : value_in_whole(*call, view(from));
+    if (value == nullptr) return WB_ABSENT;
+    const auto whole = from_megatron ? path_in_whole(*call, view(to), true) : std::string{view(to)};
+    if (auto status = call->written->set(whole, without_python(*value)); !status) return failed(call, status.error().text());
     return WB_OK;
   });
 }
@@ -112,6 +115,16 @@ std::optional<DType> known_dtype(uint32_t number) {
   return static_cast<DType>(number);
 }
 
+Result<Expression> tensor_or_substitute(wb_call* call, const std::string& name, const Shape& shape) {
+  const auto found = call->substitutes.find(name);
+  if (found == call->substitutes.end()) return call->set.algebra.tensor(name, shape);
+  const auto& expression = call->expressions[found->second - 1];
+  if (expression.shape == shape) return expression;
+  return Error{Error::Kind::mismatch, "", name,
+               fmt::format("{} is asked for in the shape {}; what stands for it has {}", name, to_string(shape), to_string(expression.shape)),
+               "Correct the configuration"};
+}
+
 Result<Expression> evaluate(wb_call* call, const wb_node& node, const std::vector<const Expression*>& operands, const Shape& integers) {
   auto& algebra = call->set.algebra;
   const auto wrong = [&](std::string problem) {
@@ -121,7 +134,7 @@ Result<Expression> evaluate(wb_call* call, const wb_node& node, const std::vecto
     return operands.size() == operand_count && integers.size() == integer_count;
   };
   switch (node.operation) {
-    case WB_TENSOR: return algebra.tensor(hugging_face_name(*call, view(node.name)), integers);
+    case WB_TENSOR: return tensor_or_substitute(call, hugging_face_name(*call, view(node.name)), integers);
     case WB_CONCAT: if (integers.size() == 1) return algebra.concat(integers[0], operands); break;
     case WB_INTERLEAVE: if (integers.size() == 2) return algebra.interleave(integers[0], integers[1], operands); break;
     case WB_SLICE: if (takes(1, 3)) return algebra.slice(*operands[0], integers[0], integers[1], integers[2]); break;
@@ -168,19 +181,35 @@ wb_expression expression(wb_call* call, const wb_node* node) {
 int32_t equation(wb_call* call, const wb_equation* stated) {
   return contained(call, WB_FAILED, [&]() -> int32_t {
     if (stated->struct_size < sizeof(wb_equation)) return failed(call, "the plugin's wb_equation is smaller than that of ABI 1.0");
-    if (stated->expression == 0 || stated->expression > call->expressions.size())
-      return failed(call, fmt::format("the equation of {} has no expression", view(stated->name)));
+    if (stated->expression > call->expressions.size())
+      return failed(call, fmt::format("the equation of {} has an expression that was never made", view(stated->name)));
     if (stated->split < WB_SPLIT_NONE || stated->split > WB_SPLIT_AXIS_2 || stated->extra_state < WB_EXTRA_ABSENT ||
         stated->extra_state > WB_EXTRA_NONE || stated->name.size == 0)
       return failed(call, fmt::format("the equation of {} lacks its name, split or extra state", view(stated->name)));
     if (stated->experts < 0 || (stated->experts > 0 && (stated->expert < 0 || stated->expert >= stated->experts)))
       return failed(call, fmt::format("the equation of {} is of expert {} of {}", view(stated->name), stated->expert, stated->experts));
     const bool in_stack = stated->stack.size != 0;
-    call->set.equations.push_back({in_stack ? megatron_name(*call, view(stated->stack)) : std::string{}, stated->layer, stated->layers,
-                                   in_stack ? std::string{view(stated->name)} : megatron_name(*call, view(stated->name)),
+    auto stack = in_stack ? megatron_name(*call, view(stated->stack)) : std::string{};
+    auto name = in_stack ? std::string{view(stated->name)} : megatron_name(*call, view(stated->name));
+    const auto extra_state = static_cast<std::uint8_t>(stated->extra_state);
+    if (stated->expression == 0) {
+      if (extra_state == WB_EXTRA_ABSENT) return failed(call, fmt::format("the equation of {} has neither expression nor extra state", name));
+      call->set.modules.push_back({std::move(stack), stated->layer, stated->layers, std::move(name), extra_state});
+      return WB_OK;
+    }
+    call->set.equations.push_back({std::move(stack), stated->layer, stated->layers, std::move(name),
                                    call->expressions[stated->expression - 1], static_cast<Split>(stated->split),
-                                   static_cast<std::uint8_t>(stated->extra_state), (stated->flags & WB_VOCABULARY) != 0,
+                                   extra_state, (stated->flags & WB_VOCABULARY) != 0,
                                    (stated->flags & WB_KEEP_DTYPE) != 0, stated->expert, stated->experts});
+    return WB_OK;
+  });
+}
+
+int32_t substitute(wb_call* call, wb_string name, wb_expression expression) {
+  return contained(call, WB_FAILED, [&]() -> int32_t {
+    if (expression == 0 || expression > call->expressions.size())
+      return failed(call, fmt::format("the plugin lets an expression that it never made stand for {}", view(name)));
+    call->substitutes[hugging_face_name(*call, view(name))] = expression;
     return WB_OK;
   });
 }
@@ -205,8 +234,8 @@ int32_t component(wb_call* call, const wb_component* part) {
 }  // namespace
 
 const wb_host& host_table() {
-  static constexpr wb_host table{sizeof(wb_host), WB_ABI_MAJOR, WB_ABI_MINOR, fail,       note,     get,     set,
-                                 tensor,          has_source,   expression,   equation,   declare,  extension, component};
+  static constexpr wb_host table{sizeof(wb_host), WB_ABI_MAJOR, WB_ABI_MINOR, fail,    note,      get,       set,  tensor,
+                                 has_source,      expression,   equation,     declare, extension, component, copy, substitute};
   return table;
 }
 

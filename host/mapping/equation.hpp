@@ -27,6 +27,14 @@ struct Equation {
   std::string live_name() const;  // "decoder.layers.3.self_attention.linear_qkv.weight"
 };
 
+// A module that keeps an extra state though no parameter is named after it.
+struct ModuleState {
+  std::string stack;
+  std::int64_t layer{}, layers{};
+  std::string name;            // "mixer.in_proj"
+  std::uint8_t extra_state{};  // WB_EXTRA_*
+};
+
 // What is said of a Hugging Face tensor that no equation uses.
 struct Declaration {
   enum class Kind : std::uint8_t { tied = 1, dropped, synthesised, carried } kind{};
@@ -36,6 +44,7 @@ struct Declaration {
 struct EquationSet {
   Algebra algebra;
   std::vector<Equation> equations;
+  std::vector<ModuleState> modules;
   std::vector<Declaration> declarations;
 };
 

@@ -53,6 +53,17 @@ struct DecodedSource {
   std::optional<StoredRun> scales;  // without them every scale is 1
 };
 
+// An output tensor that holds the codes or the scales of block-scaled values. Its copies then write the values, as a
+// row-major float32 tensor of form.shape, and both parts are made of those.
+struct Encoding {
+  enum class Part : std::uint8_t { data = 1, scales } part{};
+  BlockScaled form;
+  bool scaled{true};                  // else every scale is 1 and there is no tensor of them
+  DType scales_dtype{};
+  DType held{};                       // in which the values are held where they come from
+  std::optional<StoredRun> original;  // scales: a block that they give back exactly keeps its own
+};
+
 // One output tensor (or chunk of one): a contiguous, row-major run of bytes in one output file. The copies write each
 // element exactly once; elements that no copy writes are padding and are zero (see `padded`).
 struct OutputTensor {
@@ -63,6 +74,7 @@ struct OutputTensor {
   DType dtype{};
   bool padded{};  // whether some elements are zero padding that no copy writes
   std::vector<Copy> copies;  // ordered by target offset
+  std::optional<Encoding> encoding{};
 };
 
 // The CRC-32 (zlib polynomial) of an output tensor's bytes, to be put little-endian into a literal at `position`.

@@ -127,7 +127,9 @@ enum {
  * name is whole. Checkpoints may store a stack's layers as one tensor with a leading layer axis; the host knows.
  * Of a parameter that every one of `experts` experts has, the name is that of grouped experts without the number
  * ("mlp.experts.linear_fc1.weight") and `expert` the number; elsewhere `experts` is 0. The host knows how checkpoints
- * name and join experts. */
+ * name and join experts.
+ * Without an expression (0) it states no parameter, only that the module `name` keeps `extra_state` though no parameter
+ * is named after it: its weight is tied, or stored in parts. */
 typedef struct wb_equation {
   size_t struct_size;
   wb_string stack; /* "decoder.layers." */
@@ -170,6 +172,11 @@ typedef struct wb_rename {
   wb_string from, to;
 } wb_rename;
 
+typedef struct wb_default {
+  wb_string path; /* as the part calls it: "num_hidden_layers" */
+  wb_value value; /* of a kind without children */
+} wb_default;
+
 typedef struct wb_component {
   size_t struct_size;
   wb_string architecture; /* "MyModelForCausalLM", in whatever plugin */
@@ -179,6 +186,8 @@ typedef struct wb_component {
   const wb_rename *renames; /* beginnings of its Hugging Face names; the first that fits is exchanged */
   size_t rename_count;
   wb_string megatron;     /* put before its Megatron names: "language_model." */
+  const wb_default *defaults; /* what the part reads where its configuration leaves a field out */
+  size_t default_count;
 } wb_component;
 
 /* ---- The host, as a plugin sees it ----------------------------------------------------------------------------- */
@@ -209,6 +218,13 @@ typedef struct wb_host {
   const void *(*extension)(wb_string id);
   /* [call] Asks another family for a part. WB_OK or WB_FAILED. A part may have parts, to a depth of 4. */
   int32_t (*component)(wb_call *, const wb_component *component);
+  /* [call] Sets `to` in the document that may be set to what the other one holds at `from`, with all its children: the
+   * configuration object of an encoder, which both sides keep. What run_config.yaml says of Python is not taken along: an
+   * object's `_target_` is left out, a reference to a dtype becomes its name. WB_OK, WB_ABSENT or WB_FAILED. */
+  int32_t (*copy)(wb_call *, wb_string from, wb_string to);
+  /* [call] From here on, in this family and its parts, the Hugging Face tensor `name` is this expression: of packed
+   * experts, say, the entry of one. `tensor` does not see it. WB_OK or WB_FAILED. */
+  int32_t (*substitute)(wb_call *, wb_string name, wb_expression expression);
 } wb_host;
 
 /* ---- The plugin, as the host sees it ---------------------------------------------------------------------------- */
@@ -224,7 +240,8 @@ typedef struct wb_family {
   int32_t (*to_megatron)(const wb_host *, wb_call *);
   /* [call] Reads the Megatron document and fills the Hugging Face document, so that it stands alone. */
   int32_t (*to_hugging_face)(const wb_host *, wb_call *);
-  /* [call] Reads the Hugging Face document and states every equation and declaration. */
+  /* [call] Reads the Hugging Face document and states every equation and declaration. What it leaves open the Megatron
+   * document may say, which is empty where there is none. */
   int32_t (*equations)(const wb_host *, wb_call *);
   /* [call] Optional. Whether this family made the Megatron document, which names no architecture: WB_OK or WB_ABSENT. */
   int32_t (*recognises)(const wb_host *, wb_call *);

@@ -42,6 +42,25 @@ class Config {
   }
 
   bool has(std::string_view path) const { return value(path).has_value(); }
+  // Whether there are tensors beside a config.json to look at, and whether one of that name is among them.
+  bool has_source() const { return host_->has_source(call_) != 0; }
+  bool source_has(std::string_view name) const {
+    wb_tensor_info info{};
+    info.struct_size = sizeof(info);
+    return host_->tensor(call_, to_abi(name), &info) == WB_OK;
+  }
+  // Whether the document says null, which is not the same as nothing where the config class has a default.
+  bool is_null(std::string_view path) const {
+    wb_value found{};
+    found.struct_size = sizeof(found);
+    return host_->get(call_, document_, to_abi(path), &found) == WB_OK && found.kind == WB_VALUE_NULL;
+  }
+
+  // Whether a text stands there, where a number may: "auto".
+  bool is_text(std::string_view path) const {
+    const auto found = value(path);
+    return found && found->kind == WB_VALUE_STRING;
+  }
 
   std::optional<std::int64_t> find_integer(std::string_view path) const {
     const auto found = value(path);
@@ -96,6 +115,16 @@ class Config {
   void set(std::string_view path, double number) const { put(path, {sizeof(wb_value), WB_VALUE_NUMBER, 0, number, {}, 0}); }
   void set(std::string_view path, std::string_view text) const { put(path, {sizeof(wb_value), WB_VALUE_STRING, 0, 0, to_abi(text), 0}); }
   void set(std::string_view path, const char* text) const { set(path, std::string_view{text}); }
+  // Takes a value over as it stands there: 40 stays whole, 40.0 does not become so. Nothing where there is none.
+  void copy(std::string_view path, const Config& from, std::string_view source) const {
+    if (const auto found = from.value(source)) put(path, *found);
+  }
+  // Takes over what the other document holds at `source`, with all its children. Whether there is anything.
+  bool adopt(std::string_view path, std::string_view source) const {
+    const auto result = host_->copy(call_, to_abi(source), to_abi(path));
+    if (result == WB_FAILED) throw Failure("cannot take over " + std::string{source});
+    return result == WB_OK;
+  }
   void set_null(std::string_view path) const { put(path, {sizeof(wb_value), WB_VALUE_NULL, 0, 0, {}, 0}); }
   void set_list(std::string_view path) const { put(path, {sizeof(wb_value), WB_VALUE_LIST, 0, 0, {}, 0}); }
 

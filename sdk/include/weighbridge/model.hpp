@@ -70,6 +70,8 @@ inline Parameter row(const Tensor& value) { return {value, WB_SPLIT_AXIS_1, WB_E
 inline Parameter norm(const Tensor& value) { return {value, WB_SPLIT_NONE, WB_EXTRA_EMPTY, 0}; }        // a norm of its own
 inline Parameter replicated(const Tensor& value) { return {value, WB_SPLIT_NONE, WB_EXTRA_ABSENT, 0}; } // whole on every rank
 inline Parameter vocabulary(const Tensor& value) { return {value, WB_SPLIT_AXIS_0, WB_EXTRA_ABSENT, WB_VOCABULARY}; }
+// No parameter: what a module keeps that none is named after, because its weight is tied or stored in parts.
+inline Parameter module_state(uint32_t extra_state) { return {{}, WB_SPLIT_NONE, extra_state, 0}; }
 
 // The left-hand side: model["name"] = …
 class Definition {
@@ -156,6 +158,11 @@ class Model {
   // A tensor as it is on disk: an operand of decode().
   Tensor raw(std::string_view name, const Dimensions& shape) const { return detail::node(host_, call_, WB_TENSOR, {}, shape, name); }
 
+  // From here on, in the parts too, the tensor of that name is this expression.
+  void substitute(std::string_view name, const Tensor& expression) const {
+    if (host_->substitute(call_, to_abi(name), expression.handle) != WB_OK) throw Failure("the substitution of " + std::string{name} + " was refused");
+  }
+
   // For every layer: what is called `megatron` + i + "." on one side and `hugging_face` + i + "." on the other.
   std::vector<Layer> layers(std::string_view megatron, std::string_view hugging_face, std::int64_t count) const {
     std::vector<Layer> result;
@@ -170,6 +177,8 @@ class Model {
     return {{host_, call_, megatron, index, count}, {host_, call_, std::string{hugging_face} + std::to_string(number) + "."}, number};
   }
 
+  // The document of the Megatron side, for what config.json leaves open; empty where there is none.
+  Config megatron() const { return {host_, call_, WB_DOCUMENT_MEGATRON}; }
   // Whether there is a source to look at: on import always, on export where the reference has weights.
   bool has_source() const { return host_->has_source(call_) != 0; }
   // What the source holds under that name.

@@ -1,0 +1,18 @@
+#pragma once
+// The parameters of equations as a Megatron checkpoint stores them.
+
+#include <vector>
+
+#include "checkpoints/torch_dist_checkpoint.hpp"
+#include "conversion/conversion.hpp"
+#include "mapping/equation.hpp"
+#include "tensor/result.hpp"
+#include "tensor/stored_tensor.hpp"
+
+namespace weighbridge {
+
+// By equation, each checked against it; no stored parameter may be left over. Adds vocabulary padding and, unless
+// `strict`, what is left over to the conversion. All names at fault are in one error.
+Result<std::vector<StoredTensor>> stored_parameters(const EquationSet& set, const TorchDistCheckpoint& checkpoint, bool strict, Conversion& conversion);
+
+}  // namespace weighbridge
