@@ -102,6 +102,8 @@ json::object conversion_json(const Prepared& prepared, const RunReport& run) {
           {"peak_memory_bytes", run.peak_resident},
           {"threads", run.threads},
           {"tensors", tensors_json(conversion)},
+          {"encoding",
+           {{"blocks_kept", run.encoding.blocks_kept}, {"blocks_new", run.encoding.blocks_new}, {"largest_error", run.encoding.largest_error}}},
           {"notes", strings_json(conversion.notes)},
           {"training_flags", strings_json(conversion.training_flags)},
           {"warnings", strings_json(run.warnings)},
@@ -119,6 +121,9 @@ std::string conversion_text(const Prepared& prepared, const RunReport& run) {
   text += fmt::format("  time        {}, {:.2f} GB/s, {}\n", readable_seconds(run.seconds), gigabytes_per_second(run),
                       readable_count(run.threads, "thread"));
   text += fmt::format("  memory      {} at most\n", readable_memory(run.peak_resident));
+  if (const auto& encoding = run.encoding; encoding.blocks_kept + encoding.blocks_new > 0)
+    text += fmt::format("  encoding    {} blocks keep their scales, {} have new ones; values are off by {:.3g} of the largest in their block at most\n",
+                        encoding.blocks_kept, encoding.blocks_new, encoding.largest_error);
   text += notes_text(conversion);
   for (const auto& warning : run.warnings) text += fmt::format("  warning     {}.\n", warning);
   return text;

@@ -57,6 +57,9 @@ Result<Conversion> prepare_export(const ExportOptions& options, Registry& regist
   if (!parameters) return parameters.error();
 
   const auto exported = exported_tensors(*set, *parameters, *known, options, conversion);
+  if (options.quantize != Quantize::none && std::ranges::none_of(exported, [](const auto& tensor) { return tensor.encoding.has_value(); }))
+    return Error{Error::Kind::usage, location->folder.string(), "--quantize", "no tensor of this model is stored in that way",
+                 "fp8 is for matrices of linear layers; mxfp4 and int4 are for experts whose rows are whole groups of 32"};
   HuggingFaceLayoutRequest request{.tensors = {}, .reference = {}, .max_shard_size = options.max_shard_size, .texts = {}};
   for (const auto& tensor : exported) request.tensors.push_back(tensor.laid);
   if (reference->repository) request.reference = reference_shards(*reference->repository);

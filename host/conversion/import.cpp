@@ -136,10 +136,12 @@ Result<Conversion> prepare_import(const ImportOptions& options, Registry& regist
     for (const auto& piece : equation.expression.pieces) {
       const auto& stored = (*tensors)[piece.leaf];
       if (auto status = append_copies(piece.map, stored, output.dtype, piece.addend, output.copies); !status) return status.error();
-      cast_tensors += stored.dtype != output.dtype;
+      cast_tensors += stored.dtype != output.dtype && stored.extents.front().file < repository->catalogue.files.size();
     }
     order_copies(output.copies);
   }
+  if (!plan.decoded.empty())
+    conversion.notes.push_back(fmt::format("{} tensors are decoded from block-scaled storage", plan.decoded.size()));
   if (cast_tensors > 0)
     conversion.notes.push_back(fmt::format("{} tensors change their type to that of the model ({}); values are rounded to nearest",
                                            cast_tensors, string_field(*document, "params_dtype").value_or("")));

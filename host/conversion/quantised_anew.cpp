@@ -27,7 +27,7 @@ std::optional<QuantisedAnew> quantised_anew(const Leaf& leaf, const Equation& eq
     return std::nullopt;
   const auto rows = leaf.shape[0], columns = leaf.shape[1];
   if (*codec == Codec::fp8_e4m3) {
-    if (equation.extra_state != kLinearState || equation.expression.shape.size() != 2 || rows < kBlock || columns < kBlock) return std::nullopt;
+    if (equation.extra_state != kLinearState || equation.expression.shape.size() != 2) return std::nullopt;
     const BlockScaled form{*codec, kBlock, kBlock, leaf.shape};
     const Encoding data{Encoding::Part::data, form, true, DType::f32, held, {}};
     auto scales = data;

@@ -29,6 +29,26 @@ void show_plain(const Algebra& algebra, DType plain, Catalogue& tensors) {
   }
 }
 
+// The plain output as if it were there, and beside every stack of experts the blocks and scales of MXFP4: a family that
+// knows such storage of its own then states it.
+Catalogue with_blocks_of_experts(const EquationSet& set, const Catalogue& known) {
+  auto wish = known;
+  const auto& leaves = set.algebra.leaves();
+  const auto add = [&](std::string name, DType dtype, Shape shape) {
+    StoredTensor tensor{name, dtype, std::move(shape), {}};
+    wish.tensors.emplace(std::move(name), std::move(tensor));
+  };
+  for (const auto& leaf : leaves) add(leaf.name, DType::bf16, leaf.shape);
+  for (const auto& equation : set.equations)
+    for (const auto& piece : equation.expression.pieces) {
+      const auto& leaf = leaves[piece.leaf];
+      if (equation.experts == 0 || leaf.shape.size() != 3) continue;
+      add(leaf.name + "_blocks", DType::u8, {});
+      add(leaf.name + "_scales", DType::u8, {});
+    }
+  return wish;
+}
+
 }  // namespace
 
 Result<ReferenceTensors> reference_tensors(const Reference& reference, const TorchDistCheckpoint& checkpoint) {
@@ -62,6 +82,12 @@ Result<EquationSet> equations_of_export(Reference& reference, ReferenceTensors& 
       notes.push_back("the reference is quantised; the export is not (--quantize reference writes its storage)");
     }
     for (const auto path : kQuantisation) reference.config.remove(path);
+    if (options.quantize == Quantize::mxfp4) {
+      const auto wish = with_blocks_of_experts(*set, known.tensors);
+      notes.clear();
+      set = state_equations(family, reference.config, &wish, notes, &megatron);
+      if (!set) return set;
+    }
   }
   conversion.notes.insert(conversion.notes.end(), notes.begin(), notes.end());
   return set;

@@ -287,7 +287,7 @@ TEST_F(TorchDistLayoutTest, NamesLayersThatDoNotFit) {
   request = two_layers();
   request.parameters[4].shape = {7, 4};
   EXPECT_EQ(fault(request).subject, "decoder.layers.1.self_attention.linear_qkv.weight");
-  EXPECT_EQ(fault(request).problem, "is BF16 [2, 7, 4], but other layers of its stack make it BF16 [2, 6, 4]");
+  EXPECT_EQ(fault(request).problem, "is BF16 [2, 7, 4], but other layers or experts make it BF16 [2, 6, 4]");
 
   request = two_layers();
   request.parameters[4].dtype = DType::f16;
@@ -311,6 +311,46 @@ TEST_F(TorchDistLayoutTest, RefusesWhatCannotBeWritten) {
   request.flavor = MegatronFlavor::megatron_lm;
   request.document["activation_func"] = "gelu_tanh";
   EXPECT_EQ(fault(request).kind, Error::Kind::unsupported);
+}
+
+TEST_F(TorchDistLayoutTest, JoinsExpertsBehindLayers) {
+  TorchDistLayoutRequest request = two_layers();
+  for (std::int64_t number = 0; number < 2; ++number)
+    for (std::int64_t expert = 0; expert < 3; ++expert) {
+      auto parameter = layer(number, "mlp.experts.linear_fc1.weight", {4, 2});
+      parameter.expert = expert;
+      parameter.experts = 3;
+      request.parameters.push_back(std::move(parameter));
+    }
+  const auto layout = laid_out(request);
+  EXPECT_EQ(layout.tensors[layout.tensor_of.back()].name, "decoder.layers.1.mlp.experts.linear_fc1.weight2");
+  auto found = metadata();
+  const auto& joined = found.tensors.at("decoder.layers.mlp.experts.experts.linear_fc1.weight");
+  EXPECT_EQ(joined.shape, (Shape{2, 3, 4, 2}));
+  ASSERT_EQ(joined.chunks.size(), 6u);
+  EXPECT_EQ(joined.chunks[4].box, (Box{{1, 1, 0, 0}, {1, 1, 4, 2}}));
+  EXPECT_TRUE(found.objects.contains("decoder.layers.mlp.experts.experts.linear_fc1._extra_state/shard_1.2_2.3"));
+
+  request.per_layer = true;
+  laid_out(request);
+  found = metadata();
+  EXPECT_EQ(found.tensors.at("decoder.layers.1.mlp.experts.experts.linear_fc1.weight").shape, (Shape{3, 4, 2}));
+  EXPECT_TRUE(found.objects.contains("decoder.layers.1.mlp.experts.experts.linear_fc1._extra_state/shard_2_3"));
+}
+
+TEST_F(TorchDistLayoutTest, NamesTheExpertThatIsMissing) {
+  TorchDistLayoutRequest request;
+  request.document = two_layers().document;
+  for (const auto& [number, expert] : {std::pair{0, 0}, {0, 1}, {1, 1}}) {
+    auto parameter = layer(number, "mlp.experts.linear_fc1.weight", {4, 2});
+    parameter.expert = expert;
+    parameter.experts = 2;
+    request.parameters.push_back(std::move(parameter));
+  }
+  const auto layout = lay_out_torch_dist(request);
+  ASSERT_FALSE(layout);
+  EXPECT_EQ(layout.error().subject, "decoder.layers.mlp.experts.experts.linear_fc1.weight");
+  EXPECT_EQ(layout.error().problem, "expert 0 of layer 1 is missing");
 }
 
 }  // namespace

@@ -119,5 +119,42 @@ TEST(TorchDistLive, RefusesStacksThatDisagree) {
   EXPECT_EQ(count.error().problem, "has 2 layers, but decoder.layers.a.weight has 3");
 }
 
+TEST(TorchDistLive, FindsExpertsHoweverTheyAreJoined) {
+  const auto fc2 = [](const char* prefix, std::int64_t layer, std::int64_t expert, const Catalogue& catalogue) {
+    return find_live_expert(catalogue, prefix, layer, "mlp.experts.linear_fc2.weight", expert);
+  };
+  const auto both = catalogue_of({contiguous("decoder.layers.mlp.experts.experts.linear_fc2.weight", {3, 4, 5, 2}, 100)});
+  const auto of_both = fc2("decoder.layers.", 2, 1, both);
+  ASSERT_TRUE(of_both);
+  EXPECT_EQ(of_both->key, "decoder.layers.mlp.experts.experts.linear_fc2.weight");
+  EXPECT_EQ(of_both->joined, (Shape{3, 4}));
+  EXPECT_EQ(of_both->tensor.name, "decoder.layers.2.mlp.experts.linear_fc2.weight1");
+  EXPECT_EQ(of_both->tensor.shape, (Shape{5, 2}));
+  EXPECT_EQ(of_both->tensor.extents.at(0).offset, 100u + (2 * 4 + 1) * 10 * 2);
+  EXPECT_FALSE(fc2("decoder.layers.", 2, 4, both));
+  EXPECT_FALSE(fc2("decoder.layers.", 3, 0, both));
+
+  const auto experts = catalogue_of({contiguous("decoder.layers.2.mlp.experts.experts.linear_fc2.weight", {4, 5, 2}, 100)});
+  EXPECT_EQ(fc2("decoder.layers.", 2, 3, experts)->tensor.extents.at(0).offset, 100u + 3 * 10 * 2);
+  EXPECT_EQ(fc2("decoder.layers.", 2, 3, experts)->joined, (Shape{4}));
+
+  const auto apart = catalogue_of({contiguous("decoder.layers.2.mlp.experts.experts.3.linear_fc2.weight", {5, 2}, 60)});
+  EXPECT_EQ(fc2("decoder.layers.", 2, 3, apart)->tensor.extents.at(0).offset, 60u);
+  EXPECT_EQ(fc2("decoder.layers.", 2, 3, apart)->joined, (Shape{}));
+  EXPECT_FALSE(fc2("decoder.layers.", 2, 2, apart));
+}
+
+TEST(TorchDistLive, JoinsHalvesOfAnExpert) {
+  const auto catalogue = catalogue_of({contiguous("decoder.layers.0.mlp.experts.experts.linear_fc1.weight_w", {2, 3, 2}, 0),
+                                       contiguous("decoder.layers.0.mlp.experts.experts.linear_fc1.weight_v", {2, 3, 2}, 500)});
+  const auto live = find_live_expert(catalogue, "decoder.layers.", 0, "mlp.experts.linear_fc1.weight", 1);
+  ASSERT_TRUE(live);
+  EXPECT_EQ(live->tensor.shape, (Shape{6, 2}));
+  ASSERT_EQ(live->tensor.extents.size(), 2u);
+  EXPECT_EQ(live->tensor.extents[0].offset, 12u);
+  EXPECT_EQ(live->tensor.extents[1].offset, 512u);
+  EXPECT_EQ(live->tensor.extents[1].box.offsets, (Shape{3, 0}));
+}
+
 }  // namespace
 }  // namespace weighbridge

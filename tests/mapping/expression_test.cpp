@@ -1,3 +1,4 @@
+#include "mapping/equation.hpp"
 #include "mapping/expression.hpp"
 
 #include <gmock/gmock.h>
@@ -204,6 +205,58 @@ TEST_F(Expressions, RefuseWhatOperatorsCannotTake) {
   expect_wrong(algebra_.pad(a, 0, 3), "pad of axis 0 of [4, 3] to 3");
   expect_wrong(algebra_.pad(a, 2, 3), "pad of axis 2");
   expect_wrong(algebra_.pad(a, 0, huge), "pad beyond what can be counted");
+}
+
+TEST_F(Expressions, EchoIsReadAndGivesNothingBack) {
+  const auto key = tensor("k", {2, 2});
+  const auto value = algebra_.echo(key);
+  const auto both = algebra_.concat(0, {&key, &*value});
+  EXPECT_THAT(rows_of(both), ElementsAre(100, 101, 100, 101));
+  EquationSet set{algebra_, {}, {}, {}};
+  set.equations.push_back({"", 0, 0, "kv.weight", *both, Split::axis_0, 1, false, false});
+  EXPECT_TRUE(prove(set));
+  set.equations.front().expression = *algebra_.concat(0, {&key, &key});
+  EXPECT_FALSE(prove(set));
+}
+
+TEST_F(Expressions, DecodeIsATensorOfItsOwn) {
+  const auto data = tensor("w", {5, 6}), scales = tensor("w_scale_inv", {3, 2});
+  const auto decoded = algebra_.decode({Codec::fp8_e4m3, 2, 4, {5, 6}}, data, &scales);
+  ASSERT_TRUE(decoded) << decoded.error().text();
+  EXPECT_THAT(rows_of(algebra_.slice(*decoded, 0, 3, 5)), ElementsAre(303, 304));
+  const auto& leaf = algebra_.leaves().at(2);
+  EXPECT_EQ(leaf.name, "w");
+  EXPECT_EQ(leaf.decoding->data, 0u);
+  EXPECT_EQ(leaf.decoding->scales, 1u);
+  EXPECT_TRUE(algebra_.leaves()[0].storage && algebra_.leaves()[1].storage && !leaf.storage);
+  EXPECT_EQ(algebra_.find("w"), 0u);
+
+  EquationSet set{algebra_, {}, {}, {}};
+  set.equations.push_back({"", 0, 0, "w", *decoded, Split::axis_0, 1, false, false});
+  EXPECT_TRUE(prove(set));
+  set.equations.front().expression = *algebra_.slice(*decoded, 0, 0, 4);
+  const auto unused = prove(set);
+  ASSERT_FALSE(unused);
+  EXPECT_EQ(unused.error().subject, "w");
+}
+
+TEST_F(Expressions, DecodeChecksItsOperands) {
+  const auto data = tensor("w", {4, 8}), scales = tensor("s", {2, 2}), other = tensor("o", {8});
+  expect_wrong(algebra_.decode({Codec::fp8_e4m3, 2, 4, {4, 9}}, data, &scales), "cannot hold values");
+  expect_wrong(algebra_.decode({Codec::fp8_e4m3, 1, 4, {4, 8}}, data, &scales), "need 8 scales");
+  expect_wrong(algebra_.decode({Codec::fp8_e4m3, 2, 0, {4, 8}}, data, &scales), "blocks of 2 by 0");
+  expect_wrong(algebra_.decode({Codec::fp8_e4m3, 1, 1, {8}}, *algebra_.add(other, 1), nullptr), "as it is on disk");
+}
+
+TEST_F(Expressions, DecodeUnpacksHalfBytes) {
+  const auto blocks = tensor("w_blocks", {2, 3, 2, 16}), scales = tensor("w_scales", {2, 3, 2});
+  const auto decoded = algebra_.decode({Codec::mxfp4, 1, 32, {2, 3, 64}}, blocks, &scales);
+  ASSERT_TRUE(decoded) << decoded.error().text();
+  EXPECT_EQ(decoded->shape, (Shape{2, 3, 64}));
+  const auto packed = tensor("p", {4, 2}), group = tensor("g", {4, 1});
+  EXPECT_TRUE(algebra_.decode({Codec::int4, 1, 16, {4, 16}}, packed, &group));
+  expect_wrong(algebra_.decode({Codec::int4, 1, 16, {4, 16}}, packed, nullptr), "used nowhere else");
+  expect_wrong(algebra_.tensor("p", {4, 2}), "used encoded and decoded");
 }
 
 }  // namespace
