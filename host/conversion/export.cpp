@@ -63,6 +63,7 @@ Result<Conversion> prepare_export(const ExportOptions& options, Registry& regist
   HuggingFaceLayoutRequest request{.tensors = {}, .reference = {}, .max_shard_size = options.max_shard_size, .texts = {}};
   for (const auto& tensor : exported) request.tensors.push_back(tensor.laid);
   if (reference->repository) request.reference = reference_shards(*reference->repository);
+  else if (reference->index) request.reference = reference->index->shards;
   if (const auto dtype = options.dtype ? options.dtype : dtype_from_torch(string_field(conversion.megatron, "params_dtype").value_or(""));
       dtype && (options.dtype || !reference->has_weights))
     if (auto status = state_dtype(reference->config, *dtype); !status) return status.error();

@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <cstring>
+#include <algorithm>
 #include <set>
 
 #include "checkpoints/megatron_document.hpp"
@@ -75,6 +75,11 @@ std::vector<ExportedTensor> exported_tensors(const EquationSet& set, const std::
     }
     for (auto& part : parts) exported.push_back({std::move(part.tensor), leaf, part.encoding, {}, {}});
   }
+  const auto copies = std::ranges::count_if(set.equations, [](const auto& equation) {
+    return std::ranges::any_of(equation.expression.pieces, &Piece::echo);
+  });
+  if (copies > 0)
+    conversion.notes.push_back(fmt::format("{} parameters hold some elements more than once; each comes back from its first place", copies));
   if (quantised > 0) conversion.notes.push_back(fmt::format("{} tensors are quantised anew", quantised));
 
   // Copies of tied tensors are written where the reference has them; what Megatron has no place for comes from there.
@@ -89,7 +94,11 @@ std::vector<ExportedTensor> exported_tensors(const EquationSet& set, const std::
     } else if (said.kind == Declaration::Kind::dropped || said.kind == Declaration::Kind::carried) {
       for (const auto& name : meant_by(said, set.algebra, known.tensors)) {
         const auto& stored = known.tensors.tensors.find(name)->second;
-        if (stored.extents.empty() || !taken.insert(name).second) continue;
+        if (!taken.insert(name).second) continue;
+        if (stored.extents.empty()) {
+          if (said.kind == Declaration::Kind::carried) conversion.notes.push_back(fmt::format("{} was not carried along and is left out", name));
+          continue;
+        }
         exported.push_back({{name, stored.dtype, stored.shape}, {}, {}, stored, {}});
         conversion.carried.push_back({name, fmt::format("from {}: {}", known.origin, said.reason)});
       }

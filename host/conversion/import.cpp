@@ -146,6 +146,9 @@ Result<Conversion> prepare_import(const ImportOptions& options, Registry& regist
     conversion.notes.push_back(fmt::format("{} tensors change their type to that of the model ({}); values are rounded to nearest",
                                            cast_tensors, string_field(*document, "params_dtype").value_or("")));
   if (auto status = carry_tensors(*set, repository->catalogue, kept_folder(options.iteration), conversion); !status) return status.error();
+  const auto index = source_index_text(*repository);
+  plan.files.push_back({kept_folder(options.iteration) / kSourceIndex, index.size()});
+  plan.literals.push_back({static_cast<std::uint32_t>(plan.files.size() - 1), 0, index, {}});
   carry_side_files(*repository, *layout, options.iteration, conversion);
   conversion.mapped = static_cast<std::int64_t>(set->equations.size());
   conversion.training_flags = layout->flags;

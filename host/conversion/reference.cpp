@@ -24,7 +24,7 @@ Result<std::vector<std::string>> differences(const Family& family, const ConfigD
 Status collect(const std::filesystem::path& folder, std::vector<CarriedFile>& into) {
   std::error_code error;
   if (!std::filesystem::is_directory(folder, error)) return done();
-  auto found = find_side_files(folder, {});
+  auto found = find_side_files(folder, {std::string{kSourceIndex}});
   if (!found) return found.error();
   for (auto& file : found->carried) into.push_back(std::move(file));
   return done();
@@ -79,6 +79,9 @@ Result<Reference> find_reference(const ExportOptions& options, const TorchDistCh
     if (found->empty()) {
       reference.chosen = std::move(*chosen);
       reference.config = std::move(*config);
+      auto index = read_source_index(folder / kKeptFolder);
+      if (!index) return index.error();
+      reference.index = *std::move(index);
       return reference;
     }
     conversion.notes.push_back(fmt::format("config.json is made anew: the model has changed since its import ({})", fmt::join(*found, "; ")));

@@ -10,6 +10,7 @@
 #include "checkpoints/torch_dist_checkpoint.hpp"
 #include "conversion/conversion.hpp"
 #include "conversion/family_choice.hpp"
+#include "conversion/source_index.hpp"
 #include "tensor/result.hpp"
 
 namespace weighbridge {
@@ -23,6 +24,7 @@ struct Reference {
   bool standard_style{};                            // written by a family, not by a person: keys are sorted
   std::optional<HuggingFaceRepository> repository;  // --hf-model
   bool has_weights{};                               // whether its weights could be read
+  std::optional<SourceIndex> index;                 // without a repository: what an import noted of its source
   std::vector<CarriedFile> side_files;              // paths relative to the output
 };
 

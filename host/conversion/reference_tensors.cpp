@@ -55,7 +55,11 @@ Result<ReferenceTensors> reference_tensors(const Reference& reference, const Tor
   if (reference.has_weights) return ReferenceTensors{reference.repository->catalogue, true, "the reference"};
   auto carried = read_carried_tensors(checkpoint.location.folder / kKeptFolder);
   if (!carried) return carried.error();
-  return ReferenceTensors{*std::move(carried), false, "the checkpoint"};
+  if (!reference.index) return ReferenceTensors{*std::move(carried), false, "the checkpoint"};
+  ReferenceTensors known{reference.index->tensors, true, "the checkpoint"};
+  known.tensors.files = std::move(carried->files);
+  for (auto& [name, tensor] : carried->tensors) known.tensors.tensors.insert_or_assign(name, std::move(tensor));
+  return known;
 }
 
 Result<EquationSet> equations_of_export(Reference& reference, ReferenceTensors& known, const ExportOptions& options, Conversion& conversion) {
