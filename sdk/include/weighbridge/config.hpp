@@ -127,6 +127,7 @@ class Config {
   }
   void set_null(std::string_view path) const { put(path, {sizeof(wb_value), WB_VALUE_NULL, 0, 0, {}, 0}); }
   void set_list(std::string_view path) const { put(path, {sizeof(wb_value), WB_VALUE_LIST, 0, 0, {}, 0}); }
+  void set_object(std::string_view path) const { put(path, {sizeof(wb_value), WB_VALUE_OBJECT, 0, 0, {}, 0}); }
 
  private:
   std::optional<wb_value> value(std::string_view path) const {

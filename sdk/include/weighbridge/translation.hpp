@@ -103,13 +103,18 @@ inline Rope rope_of(const Config& hf, double default_theta) {
   return rope;
 }
 
-// YaRN's numbers, both ways; `at` is the path of the object that holds them.
+// YaRN's numbers, both ways; `at` is the path of the object that holds them. Where a config.json does not say for which
+// length the model was trained first, it was max_position_embeddings.
 inline void yarn_to_megatron(const Config& hf, const std::string& at, const Config& megatron) {
   megatron.set("position_embedding_type", "yarn");
   megatron.set("yarn_rotary_scaling_factor", hf.number(at + ".factor"));
-  megatron.set("yarn_original_max_position_embeddings", hf.integer(at + ".original_max_position_embeddings"));
+  const auto length = at + ".original_max_position_embeddings";
+  megatron.set("yarn_original_max_position_embeddings", hf.integer(hf.has(length) ? length : "max_position_embeddings"));
   megatron.set("yarn_beta_fast", hf.number(at + ".beta_fast", 32.0));
   megatron.set("yarn_beta_slow", hf.number(at + ".beta_slow", 1.0));
+  if (const auto scale = hf.find_number(at + ".mscale")) megatron.set("yarn_mscale", *scale);
+  if (const auto scale = hf.find_number(at + ".mscale_all_dim")) megatron.set("yarn_mscale_all_dim", *scale);
+  if (hf.has(at + ".truncate")) megatron.set("yarn_correction_range_round_to_int", hf.flag(at + ".truncate"));
 }
 inline bool is_yarn(const Config& megatron) { return megatron.string("position_embedding_type", "") == "yarn"; }
 inline void yarn_to_hugging_face(const Config& megatron, const Config& hf) {
@@ -118,6 +123,9 @@ inline void yarn_to_hugging_face(const Config& megatron, const Config& hf) {
   hf.set("rope_scaling.original_max_position_embeddings", megatron.integer("yarn_original_max_position_embeddings"));
   hf.set("rope_scaling.beta_fast", megatron.number("yarn_beta_fast", 32.0));
   hf.set("rope_scaling.beta_slow", megatron.number("yarn_beta_slow", 1.0));
+  if (const auto scale = megatron.find_number("yarn_mscale")) hf.set("rope_scaling.mscale", *scale);
+  if (const auto scale = megatron.find_number("yarn_mscale_all_dim")) hf.set("rope_scaling.mscale_all_dim", *scale);
+  if (const auto* rounded = "yarn_correction_range_round_to_int"; megatron.has(rounded)) hf.set("rope_scaling.truncate", megatron.flag(rounded));
 }
 
 // What a Megatron-Core GPT model of RMSNorm, SwiGLU and rotary embedding always says.
