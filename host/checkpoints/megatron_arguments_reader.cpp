@@ -213,7 +213,7 @@ Result<MegatronArguments> document_from_arguments(PickleValue arguments, std::st
   MegatronArguments result;
   auto& document = result.document;
   for (const auto& [name, value] : given)
-    if (describes_model(name) && !value.is_null()) document[name] = value;
+    if (describes_model(name) && !value.is_null()) document[name] = holds_json(name) ? decoded_json(value) : value;
   for (const auto& [argument, field] : kRenamings)
     if (const auto* value = given.if_contains(argument); value && !value->is_null()) document.emplace(field, *value);
 

@@ -146,7 +146,7 @@ Result<PickleValue> arguments_from_document(const boost::json::object& document,
   std::map<std::string, PickleValue, std::less<>> arguments;  // sorted, so that the same document gives the same bytes
   const auto copy_as = [&](std::string_view argument, std::string_view field) {
     if (const auto* value = document.if_contains(field))
-      if (auto converted = pickled(argument, *value, arena))
+      if (auto converted = pickled(argument, holds_json(field) ? encoded_json(*value) : *value, arena))
         arguments.insert_or_assign(std::string(argument), *converted);
   };
   for (const auto name : kFalse) arguments.emplace(name, arena.boolean(false));

@@ -4,6 +4,8 @@
 #include <boost/json/value.hpp>
 #include <cmath>
 
+#include "checkpoints/python_json.hpp"
+
 namespace weighbridge {
 namespace {
 
@@ -65,10 +67,24 @@ bool flag_field(const boost::json::object& document, std::string_view name, bool
   return value && value->is_bool() ? value->get_bool() : otherwise;
 }
 
+bool holds_json(std::string_view name) { return name.ends_with("_encoded_json"); }
+
+boost::json::value decoded_json(const boost::json::value& text) {
+  const auto* string = text.if_string();
+  if (!string || string->empty()) return text;
+  auto parsed = parse_python_json(*string, {});
+  return parsed && parsed->root.is_object() ? std::move(parsed->root) : text;
+}
+
+boost::json::value encoded_json(const boost::json::value& said) {
+  if (!said.is_object()) return said;
+  return boost::json::string(python_json(said, {.sort_keys = true}) + "\n");  // as transformers writes a configuration
+}
+
 bool per_layer_keys(const boost::json::object& document) {
   for (const auto* name : {"hybrid_layer_pattern", "hybrid_override_pattern", "heterogeneous_layers_config_path",
                            "heterogeneous_layers_config_encoded_json"})
-    if (!string_field(document, name).value_or("").empty()) return true;
+    if (const auto* value = field(document, name); value && (value->is_object() || !string_field(document, name).value_or("").empty())) return true;
   // A model that is given a stack of layers to build, rather than one layer to repeat, is hybrid.
   for (const auto& [name, value] : document)
     if (name.ends_with("_stack_spec") && !value.is_null()) return true;

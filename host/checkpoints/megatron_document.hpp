@@ -4,7 +4,8 @@
 //   - dtypes are torch's names: "params_dtype": "bfloat16";
 //   - activations are words: "activation_func": "silu", "gelu", "gelu_tanh", "quick_gelu", "squared_relu", "relu";
 //   - `vocab_size` counts the true rows, without padding; `seq_length`, `rotary_base`, … are numbers;
-//   - "_target_" names the provider class; kDefaultProvider if it is absent.
+//   - "_target_" names the provider class; kDefaultProvider if it is absent;
+//   - what ends with "_encoded_json" is a text of JSON on disk and here the object that it says.
 // A field that nothing here knows passes through unchanged, whatever it holds.
 
 #include <boost/json/object.hpp>
@@ -23,6 +24,11 @@ std::optional<std::int64_t> integer_field(const boost::json::object& document, s
 std::optional<double> number_field(const boost::json::object& document, std::string_view name);
 std::optional<std::string> string_field(const boost::json::object& document, std::string_view name);
 bool flag_field(const boost::json::object& document, std::string_view name, bool otherwise = false);
+
+// A value on disk as the document has it, and back: the text of JSON and what it says. A text that is no JSON stays.
+bool holds_json(std::string_view name);
+boost::json::value decoded_json(const boost::json::value& text);
+boost::json::value encoded_json(const boost::json::value& said);
 
 // Whether every layer of a transformer block with this configuration has keys of its own on disk
 // (`decoder.layers.3.mlp.…`) rather than one key for all with a leading layer axis (`decoder.layers.mlp.…`): hybrid

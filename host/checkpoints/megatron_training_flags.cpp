@@ -30,6 +30,8 @@ constexpr std::array kSwitches = std::to_array<Flag>({
     {"attention_output_gate", "--attention-output-gate", {}},
     {"multi_latent_attention", "--multi-latent-attention", {}},
     {"moe_shared_expert_gate", "--moe-shared-expert-gate", {}},
+    {"moe_shared_expert_overlap", "--moe-shared-expert-overlap", {}},
+    {"first_last_layers_bf16", "--first-last-layers-bf16", {}},
     {"dsa_indexer_rope_interleaved", "--dsa-indexer-rope-interleaved", {}},
     {"dsa_indexer_k_norm_fp32", "--dsa-indexer-k-norm-fp32", {}},
 });
@@ -79,6 +81,7 @@ constexpr std::array kExpertValues = std::to_array<Flag>({
     {"moe_router_num_groups", "--moe-router-num-groups", {}},
     {"moe_router_group_topk", "--moe-router-group-topk", {}},
     {"moe_router_dtype", "--moe-router-dtype", {}},
+    {"moe_token_dispatcher_type", "--moe-token-dispatcher-type", "allgather"},
     {"moe_router_bias_update_rate", "--moe-router-bias-update-rate", "0.001"},
 });
 
@@ -135,11 +138,15 @@ std::vector<std::string> training_flags(const boost::json::object& document) {
   std::vector<std::string> flags;
   for (const auto& [field, flag, unused] : kSwitches)
     if (flag_field(document, field)) flags.emplace_back(flag);
+  if (!flag_field(document, "bias_dropout_fusion", true)) flags.emplace_back("--no-bias-dropout-fusion");
   if (flag_field(document, "rope_scaling"))
     if (const auto factor = number_field(document, "rope_scaling_factor"); factor)
       flags.push_back("--rope-scaling-factor " + python_float(*factor));
   if (flag_field(document, "gated_linear_unit") && string_field(document, "activation_func") == "quick_gelu")
     flags.emplace_back("--quick-geglu");
+  if (const auto* backend = document.if_contains("attention_backend"); backend && backend->is_object())
+    if (const auto name = string_field(backend->get_object(), "_name_"); name && *name != "auto")
+      flags.push_back("--attention-backend " + shell_word(*name));
   add_values(document, kValues, flags);
   if (flag_field(document, "multi_latent_attention")) add_values(document, kLatentAttentionValues, flags);
   if (integer_field(document, "num_moe_experts")) add_values(document, kExpertValues, flags);

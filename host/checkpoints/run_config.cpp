@@ -30,6 +30,7 @@ bool holds_activation(std::string_view name) { return name == "activation_func";
 
 // A field's value on disk as the document has it.
 boost::json::value plain_value(std::string_view name, const boost::json::value& value) {
+  if (holds_json(name)) return decoded_json(value);
   if (const auto target = reference_target(value)) {
     if (holds_dtype(name))
       if (const auto dtype = dtype_from_torch(*target); dtype && target->starts_with("torch."))
@@ -42,6 +43,7 @@ boost::json::value plain_value(std::string_view name, const boost::json::value& 
 
 // The inverse of plain_value.
 boost::json::value disk_value(std::string_view name, const boost::json::value& value) {
+  if (holds_json(name)) return encoded_json(value);
   if (const auto* text = value.if_string()) {
     if (holds_dtype(name))
       if (const auto dtype = dtype_from_torch(*text); dtype && !text->starts_with("torch."))

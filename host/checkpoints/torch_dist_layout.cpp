@@ -243,8 +243,8 @@ class Writer {
 
   static Error fault(const std::string& key, const Joined& joined, const Shape& at, std::string_view what) {
     std::string which;
-    for (std::size_t axis = 0; axis < joined.axes; ++axis)
-      which += fmt::format("{}{} {} ", axis > 0 ? "of " : "", axis == 0 && joined.layers ? "layer" : "expert", at[axis]);
+    for (auto axis = joined.axes; axis-- > 0;)
+      which += fmt::format("{} {} {}", axis == 0 && joined.layers ? "layer" : "expert", at[axis], axis > 0 ? "of " : "");
     return {Error::Kind::mismatch, {}, key, which + std::string{what}, "Correct the equations of the model family"};
   }
 

@@ -52,6 +52,7 @@ Result<Conversion> prepare_export(const ExportOptions& options, Registry& regist
   if (!known) return known.error();
   auto set = equations_of_export(*reference, *known, options, conversion);
   if (!set) return set.error();
+  if (auto status = settle_copies(*set, known->tensors); !status) return status.error();
   if (auto status = prove_family(*set, reference->chosen.family); !status) return status.error();
   auto parameters = stored_parameters(*set, *checkpoint, options.strict, conversion);
   if (!parameters) return parameters.error();

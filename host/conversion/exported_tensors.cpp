@@ -85,9 +85,10 @@ std::vector<ExportedTensor> exported_tensors(const EquationSet& set, const std::
   // Copies of tied tensors are written where the reference has them; what Megatron has no place for comes from there.
   std::set<std::string> taken;
   for (const auto& said : set.declarations) {
-    const bool present = known.tensors.tensors.contains(said.name);
-    if (said.kind == Declaration::Kind::tied) {
-      conversion.tied.push_back({said.name, fmt::format("the same as {}: {}{}", said.other, said.reason, present ? "; written, as in the reference" : "")});
+    const bool copy = said.kind == Declaration::Kind::copy;
+    const bool present = known.tensors.tensors.contains(said.name) || (copy && !known.complete);
+    if (said.kind == Declaration::Kind::tied || copy) {
+      conversion.tied.push_back({said.name, fmt::format("the same as {}: {}{}", said.other, said.reason, present ? copy ? "; written" : "; written, as in the reference" : "")});
       const auto original = set.algebra.find(said.other);
       if (present && original && !uses[*original].empty() && taken.insert(said.name).second)
         exported.push_back({{said.name, type_of(said.name, *original), leaves[*original].shape}, *original, {}, {}, {}});

@@ -39,11 +39,14 @@ Result<boost::json::object> settled_document(const ConfigDocument& made, const I
   return document;
 }
 
-DType parameter_dtype(const Equation& equation, const StoredTensor& first, const ImportOptions& options, const boost::json::object& document) {
-  if (equation.keep_dtype) return equation.expression.pieces.front().dtype.value_or(first.dtype);
+DType parameter_dtype(const Equation& equation, const std::vector<StoredTensor>& tensors, const ImportOptions& options, const boost::json::object& document) {
+  const auto of_model = dtype_from_torch(string_field(document, "params_dtype").value_or(""));
+  if (equation.expression.constant) return options.dtype.value_or(of_model.value_or(DType::f32));
+  const auto& first = equation.expression.pieces.front();
+  if (equation.keep_dtype) return first.dtype.value_or(tensors[first.leaf].dtype);
   if (options.dtype) return *options.dtype;
-  if (const auto& cast = equation.expression.pieces.front().dtype) return *cast;
-  return dtype_from_torch(string_field(document, "params_dtype").value_or("")).value_or(first.dtype);
+  if (first.dtype) return *first.dtype;
+  return of_model.value_or(tensors[first.leaf].dtype);
 }
 
 bool is_tokenizer_file(const std::filesystem::path& path) {
@@ -88,6 +91,7 @@ Result<Conversion> prepare_import(const ImportOptions& options, Registry& regist
 
   auto set = state_equations(chosen->family, repository->config, &repository->catalogue, conversion.notes, &*made);
   if (!set) return set.error();
+  if (auto status = settle_copies(*set, repository->catalogue); !status) return status.error();
   if (auto status = prove_family(*set, chosen->family); !status) return status.error();
   if (auto status = check_use(*set, repository->catalogue, options.hugging_face.string(), options.strict, conversion); !status)
     return status.error();
@@ -108,8 +112,7 @@ Result<Conversion> prepare_import(const ImportOptions& options, Registry& regist
   request.iteration = options.iteration;
   std::int64_t cast_tensors = 0;
   for (const auto& equation : set->equations) {
-    const auto& first = (*tensors)[equation.expression.pieces.front().leaf];
-    LiveParameter parameter{equation.stack, equation.layer, equation.layers, equation.name, parameter_dtype(equation, first, options, *document),
+    LiveParameter parameter{equation.stack, equation.layer, equation.layers, equation.name, parameter_dtype(equation, *tensors, options, *document),
                             equation.expression.shape, equation.expression.padded, static_cast<ExtraState>(equation.extra_state),
                             equation.expert, equation.experts};
     if (equation.vocabulary && pad) {
@@ -133,6 +136,12 @@ Result<Conversion> prepare_import(const ImportOptions& options, Registry& regist
     const auto& equation = set->equations[i];
     auto& output = plan.tensors[layout->tensor_of[i]];
     output.name = equation.live_name();
+    if (const auto constant = equation.expression.constant) {
+      const auto filler = exact_bits(*constant, output.dtype);
+      if (!filler) return Error{Error::Kind::unsupported, "", output.name, fmt::format("{} is no value of {}", *constant, to_string(output.dtype)), "Give another --torch-dtype"};
+      output.filler = *filler;
+      conversion.synthesised.push_back({output.name, fmt::format("{} everywhere; Hugging Face has no such tensor", *constant)});
+    }
     for (const auto& piece : equation.expression.pieces) {
       const auto& stored = (*tensors)[piece.leaf];
       if (auto status = append_copies(piece.map, stored, output.dtype, piece.addend, output.copies); !status) return status.error();

@@ -74,13 +74,13 @@ Result<Reference> find_reference(const ExportOptions& options, const TorchDistCh
     if (!config) return config.error();
     auto chosen = choose_family(*config, registry);
     if (!chosen) return chosen.error();
-    auto found = differences(chosen->family, *config, nullptr, checkpoint);
+    auto index = read_source_index(folder / kKeptFolder);
+    if (!index) return index.error();
+    auto found = differences(chosen->family, *config, *index ? &(*index)->tensors : nullptr, checkpoint);
     if (!found) return found.error();
     if (found->empty()) {
       reference.chosen = std::move(*chosen);
       reference.config = std::move(*config);
-      auto index = read_source_index(folder / kKeptFolder);
-      if (!index) return index.error();
       reference.index = *std::move(index);
       return reference;
     }

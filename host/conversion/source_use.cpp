@@ -89,6 +89,22 @@ Status prove_family(const EquationSet& set, const Family& family) {
   return error;
 }
 
+Status settle_copies(EquationSet& set, const Catalogue& source) {
+  for (auto& said : set.declarations) {
+    if (said.kind != Declaration::Kind::copy) continue;
+    const auto copy = source.tensors.find(said.name), original = source.tensors.find(said.other);
+    if (copy == source.tensors.end()) continue;
+    // What an import carried is there without its original; what it tied is known by name alone.
+    const bool there = !copy->second.extents.empty();
+    const bool kept = there && (original == source.tensors.end() || original->second.extents.empty());
+    auto same = there && !kept ? same_bits(source, copy->second, original->second) : Result<bool>{!kept};
+    if (!same) return same.error();
+    said.kind = *same ? Declaration::Kind::tied : Declaration::Kind::carried;
+    if (!*same) said.reason = fmt::format("differs from {}, which Megatron uses in its place ({})", said.other, said.reason);
+  }
+  return done();
+}
+
 Status check_use(const EquationSet& set, const Catalogue& source, const std::string& folder, bool strict, Conversion& conversion) {
   std::vector<std::string> missing;
   for (const auto& leaf : set.algebra.leaves()) {

@@ -19,6 +19,9 @@ Status prove_family(const EquationSet& set, const Family& family);
 // error. `folder` is for messages.
 Status check_use(const EquationSet& set, const Catalogue& source, const std::string& folder, bool strict, Conversion& conversion);
 
+// Looks at what is said to be a copy: in `source` it is tied if it is one, else carried. What is not there stays as it is.
+Status settle_copies(EquationSet& set, const Catalogue& source);
+
 // The tensors of `source` that a declaration of kind carried speaks of, in order of their names.
 std::vector<std::string> meant_by(const Declaration& carried, const Algebra& algebra, const Catalogue& source);
 

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "conversion/source_use.hpp"
+#include "formats/input_file.hpp"
 
 namespace weighbridge {
 namespace {
@@ -21,6 +22,28 @@ Shape joined_extents(const Equation& equation, std::size_t axes) {
   return {equation.experts > 0 ? equation.experts : equation.layers};
 }
 
+// That every element is the number, for which Hugging Face has no place.
+Status check_constant(const Catalogue& catalogue, const StoredTensor& tensor, double number) {
+  const auto expected = exact_bits(number, tensor.dtype);
+  const auto size = static_cast<std::uint64_t>(bits(tensor.dtype)) / 8;
+  for (const auto& extent : tensor.extents) {
+    const auto path = catalogue.files[extent.file];
+    const auto wrong = [&](std::string problem) {
+      return Error{Error::Kind::mismatch, path.string(), tensor.name, std::move(problem),
+                   "Train on without this parameter: a Hugging Face model of this kind has none"};
+    };
+    if (!expected || extent.strides != row_major_strides(extent.box.sizes)) return wrong("is stored in a way that cannot be looked through");
+    auto file = InputFile::open(path);
+    if (!file) return file.error();
+    std::vector<char> bytes(static_cast<std::size_t>(element_count(extent.box.sizes).value_or(0)) * size);
+    if (auto status = file->read(extent.offset, bytes); !status) return status;
+    for (std::size_t i = 0; i < bytes.size(); ++i)
+      if (static_cast<unsigned char>(bytes[i]) != static_cast<unsigned char>(*expected >> 8 * (i % size)))
+        return wrong(fmt::format("is not {} everywhere, and Hugging Face has no place for other values", number));
+  }
+  return done();
+}
+
 }  // namespace
 
 Result<std::vector<StoredTensor>> stored_parameters(const EquationSet& set, const TorchDistCheckpoint& checkpoint, bool strict, Conversion& conversion) {
@@ -30,6 +53,10 @@ Result<std::vector<StoredTensor>> stored_parameters(const EquationSet& set, cons
   std::set<std::string> used;
   for (const auto& equation : set.equations) {
     const auto live = live_parameter(equation, checkpoint.catalogue);
+    if (!live && equation.expression.constant) {  // not every release of Megatron-Core has it
+      parameters.emplace_back();
+      continue;
+    }
     if (!live) {
       missing.push_back(equation.live_name());
       continue;
@@ -49,6 +76,8 @@ Result<std::vector<StoredTensor>> stored_parameters(const EquationSet& set, cons
       return Error{Error::Kind::mismatch, folder, "tensor " + equation.live_name(),
                    fmt::format("has the shape {}; the configuration makes it {}", to_string(found), to_string(expected)),
                    "Check the configuration of the checkpoint, or the reference given as --hf-model, against the weights"};
+    if (const auto constant = equation.expression.constant)
+      if (auto status = check_constant(checkpoint.catalogue, live->tensor, *constant); !status) return status.error();
     used.insert(live->key);
     if (live->key.ends_with("_w")) used.insert(live->key.substr(0, live->key.size() - 2) + "_v");
     parameters.push_back(live->tensor);

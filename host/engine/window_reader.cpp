@@ -11,6 +11,21 @@
 #include "engine/gather.hpp"
 
 namespace weighbridge {
+namespace {
+
+// `target` is what lies from byte `begin` on; windows may begin and end within an element.
+void fill_padding(const OutputTensor& output, std::int64_t begin, std::span<std::byte> target) {
+  if (output.filler == 0) {
+    std::memset(target.data(), 0, target.size());
+    return;
+  }
+  const auto size = static_cast<std::uint64_t>(bits(output.dtype)) / 8;
+  for (std::size_t i = 0; i < target.size(); ++i)
+    target[i] = static_cast<std::byte>(output.filler >> 8 * ((static_cast<std::uint64_t>(begin) + i) % size));
+}
+
+}  // namespace
+
 WindowReader::FileSource::FileSource(WindowReader& reader, std::uint32_t source_file) : reader_{reader}, source_file_{source_file} {}
 
 Status WindowReader::FileSource::read(std::uint64_t offset, std::span<std::byte> into) {
@@ -43,7 +58,7 @@ Status WindowReader::read_source(std::uint32_t source_file, std::uint64_t offset
 
 Status WindowReader::assemble(std::int64_t begin, std::int64_t end, std::span<std::byte> target, std::span<std::byte> scratch) {
   const auto& output = plan_->tensors[*tensor_];
-  if (output.padded) std::memset(target.data(), 0, static_cast<std::size_t>(end - begin));
+  if (output.padded) fill_padding(output, begin, target.first(static_cast<std::size_t>(end - begin)));
   const ReadLimits limits{static_cast<std::int64_t>(tuning_->run), static_cast<std::int64_t>(tuning_->gap)};
   const auto [first, last] = copies_->reaching(begin, end);
   for (auto i = first; i < last; ++i) {

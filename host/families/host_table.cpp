@@ -133,6 +133,8 @@ Result<Expression> evaluate(wb_call* call, const wb_node& node, const std::vecto
   const auto takes = [&](std::size_t operand_count, std::size_t integer_count) {
     return operands.size() == operand_count && integers.size() == integer_count;
   };
+  for (const auto* operand : operands)
+    if (operand->constant) return wrong("a constant is a parameter of its own, and no operand");
   switch (node.operation) {
     case WB_TENSOR: return tensor_or_substitute(call, hugging_face_name(*call, view(node.name)), integers);
     case WB_CONCAT: if (integers.size() == 1) return algebra.concat(integers[0], operands); break;
@@ -148,6 +150,7 @@ Result<Expression> evaluate(wb_call* call, const wb_node& node, const std::vecto
       break;
     }
     case WB_ADD: if (operands.size() == 1) return algebra.add(*operands[0], node.number); break;
+    case WB_FILL: if (operands.empty()) return algebra.fill(node.number, integers); break;
     case WB_ECHO: if (takes(1, 0)) return algebra.echo(*operands[0]); break;
     case WB_DECODE: {
       const auto codec = codec_from_name(view(node.name));
@@ -156,7 +159,7 @@ Result<Expression> evaluate(wb_call* call, const wb_node& node, const std::vecto
       return algebra.decode({*codec, integers[0], integers[1], Shape(integers.begin() + 2, integers.end())}, *operands[0],
                             operands.size() == 2 ? operands[1] : nullptr);
     }
-    default: return wrong(fmt::format("operator {} is not known to this host, which knows 1 to {}", node.operation, WB_ECHO));
+    default: return wrong(fmt::format("operator {} is not known to this host, which knows 1 to {}", node.operation, WB_FILL));
   }
   return wrong(fmt::format("operator {} with {} operands and {} integers", node.operation, operands.size(), integers.size()));
 }
@@ -217,7 +220,7 @@ int32_t substitute(wb_call* call, wb_string name, wb_expression expression) {
 int32_t declare(wb_call* call, const wb_declaration* said) {
   return contained(call, WB_FAILED, [&]() -> int32_t {
     if (said->struct_size < sizeof(wb_declaration)) return failed(call, "the plugin's wb_declaration is smaller than that of ABI 1.0");
-    if (said->kind < WB_TIED || said->kind > WB_CARRIED || said->name.size == 0 || said->reason.size == 0)
+    if (said->kind < WB_TIED || said->kind > WB_COPY || said->name.size == 0 || said->reason.size == 0)
       return failed(call, fmt::format("the declaration of {} lacks its kind, name or reason", view(said->name)));
     call->set.declarations.push_back({static_cast<Declaration::Kind>(said->kind), hugging_face_name(*call, view(said->name)),
                                       hugging_face_name(*call, view(said->other)), std::string{view(said->reason)}});

@@ -37,7 +37,7 @@ struct ModuleState {
 
 // What is said of a Hugging Face tensor that no equation uses.
 struct Declaration {
-  enum class Kind : std::uint8_t { tied = 1, dropped, synthesised, carried } kind{};
+  enum class Kind : std::uint8_t { tied = 1, dropped, synthesised, carried, copy } kind{};
   std::string name, other, reason;  // a carried name may end with "*": see weighbridge/abi.h
 };
 

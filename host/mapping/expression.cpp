@@ -18,6 +18,7 @@ bool is_axis(const Expression& operand, std::int64_t axis) {
 // Puts every piece of `operand`, seen as `shape`, to where `strides` and `base` say, clipped to `box`.
 Result<std::vector<Piece>> placed(const Expression& operand, const Shape& shape, const Box& box, const Shape& strides,
                                   std::int64_t base) {
+  if (operand.constant) return wrong("a constant is a whole equation");
   std::vector<Piece> pieces;
   for (const auto& piece : operand.pieces) {
     auto maps = place_target(piece.map, shape, box, strides, base);
@@ -213,6 +214,12 @@ Result<Expression> Algebra::decode(const BlockScaled& form, const Expression& da
 Result<Expression> Algebra::echo(Expression operand) const {
   for (auto& piece : operand.pieces) piece.echo = true;
   return operand;
+}
+
+Result<Expression> Algebra::fill(double number, Shape shape) const {
+  const auto count = element_count(shape);
+  if (!count || *count == 0) return wrong(fmt::format("a constant of the impossible shape {}", to_string(shape)));
+  return Expression{std::move(shape), {}, true, number};
 }
 
 }  // namespace weighbridge

@@ -44,6 +44,7 @@ struct Expression {
   Shape shape;
   std::vector<Piece> pieces;
   bool padded{};  // some elements come from no leaf and are zero
+  std::optional<double> constant{};  // all elements come from no leaf and are this
 };
 
 // Makes expressions and remembers the leaves that they name. Every function checks its operands; errors are of kind
@@ -62,6 +63,7 @@ class Algebra {
   Result<Expression> cast(Expression operand, DType dtype) const;
   Result<Expression> add(Expression operand, double constant) const;
   Result<Expression> echo(Expression operand) const;
+  Result<Expression> fill(double number, Shape shape) const;
   // `scales` may be null. Operands must be tensors as tensor() gives them, which no other expression uses.
   Result<Expression> decode(const BlockScaled& form, const Expression& data, const Expression* scales);
 

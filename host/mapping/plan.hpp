@@ -65,16 +65,17 @@ struct Encoding {
 };
 
 // One output tensor (or chunk of one): a contiguous, row-major run of bytes in one output file. The copies write each
-// element exactly once; elements that no copy writes are padding and are zero (see `padded`).
+// element exactly once; elements that no copy writes are padding and hold `filler` (see `padded`).
 struct OutputTensor {
   std::string name;  // for progress and errors
   std::uint32_t file{};
   std::uint64_t offset{};
   std::uint64_t bytes{};
   DType dtype{};
-  bool padded{};  // whether some elements are zero padding that no copy writes
+  bool padded{};  // whether some elements are padding that no copy writes
   std::vector<Copy> copies;  // ordered by target offset
   std::optional<Encoding> encoding{};
+  std::uint64_t filler{};  // the bits of an element of padding
 };
 
 // The CRC-32 (zlib polynomial) of an output tensor's bytes, to be put little-endian into a literal at `position`.

@@ -1,6 +1,7 @@
 #include "tensor/dtype.hpp"
 
 #include <array>
+#include <bit>
 
 namespace weighbridge {
 namespace {
@@ -55,6 +56,20 @@ std::optional<DType> dtype_from_torch(std::string_view name) {
   for (const auto& candidate : kRows)
     if (!name.empty() && candidate.torch == name) return candidate.dtype;
   return std::nullopt;
+}
+
+std::optional<std::uint64_t> exact_bits(double number, DType dtype) {
+  if (dtype == DType::f64) return std::bit_cast<std::uint64_t>(number);
+  const auto narrow = static_cast<float>(number);
+  const auto word = std::bit_cast<std::uint32_t>(narrow);
+  if (static_cast<double>(narrow) != number) return std::nullopt;
+  if (dtype == DType::f32) return word;
+  if (dtype == DType::bf16) return word % 0x10000 == 0 ? std::optional<std::uint64_t>{word >> 16} : std::nullopt;
+  if (dtype != DType::f16 || word % 0x2000 != 0) return std::nullopt;
+  const auto sign = word >> 31 << 15, exponent = word >> 23 & 0xff;
+  if (word << 1 == 0) return sign;
+  if (exponent < 113 || exponent > 142) return std::nullopt;  // 2^-14 to 2^15
+  return sign | (exponent - 112) << 10 | (word >> 13 & 0x3ff);
 }
 
 }  // namespace weighbridge

@@ -19,5 +19,7 @@ std::string_view to_string(DType dtype);                  // "BF16", as safetens
 std::optional<DType> dtype_from_string(std::string_view); // the inverse; nothing for an unknown name
 std::string_view torch_name(DType dtype);                 // "bfloat16"; empty where torch has no such type
 std::optional<DType> dtype_from_torch(std::string_view);  // accepts "bfloat16" and "torch.bfloat16"
+// The bits of a number in F16 (normal numbers only), BF16, F32 or F64; nothing where the type does not hold it exactly.
+std::optional<std::uint64_t> exact_bits(double number, DType dtype);
 
 }  // namespace weighbridge

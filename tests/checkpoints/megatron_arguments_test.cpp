@@ -277,5 +277,12 @@ TEST(MegatronTrainingFlags, CoverListsExpertsLatentAttentionAndTokenizers) {
                   "--tokenizer-type HuggingFaceTokenizer --tokenizer-model 'some folder/it'\\''s'"));
 }
 
+TEST(MegatronTrainingFlags, NameTheKindOfAttentionThatTheDocumentChose) {
+  EXPECT_THAT(training_flags(object(R"({"attention_backend":{"_target_":"megatron.core.transformer.enums.AttnBackend","_call_":true,
+    "_args_":[1],"_name_":"flash"},"first_last_layers_bf16":true,"moe_shared_expert_overlap":true})")),
+              ElementsAre("--moe-shared-expert-overlap", "--first-last-layers-bf16", "--attention-backend flash"));
+  EXPECT_THAT(training_flags(object(R"({"attention_backend":{"_name_":"auto"}})")), IsEmpty());
+}
+
 }  // namespace
 }  // namespace weighbridge

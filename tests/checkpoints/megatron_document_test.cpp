@@ -38,6 +38,8 @@ TEST(MegatronDocument, DecidesBetweenStackedAndPerLayerKeys) {
   EXPECT_TRUE(per_layer_keys(object(R"({"hybrid_layer_pattern":"M-M*"})")));
   EXPECT_TRUE(per_layer_keys(object(R"({"hybrid_override_pattern":"M-M*"})")));
   EXPECT_TRUE(per_layer_keys(object(R"({"is_hybrid_model":true})")));
+  EXPECT_TRUE(per_layer_keys(object(R"({"some_stack_spec":{"_target_":"a.b","_call_":false}})")));
+  EXPECT_FALSE(per_layer_keys(object(R"({"some_stack_spec":null,"transformer_layer_spec":{"_target_":"a.b","_call_":false}})")));
   EXPECT_TRUE(per_layer_keys(object(R"({"heterogeneous_block_specs":true})")));
   EXPECT_TRUE(per_layer_keys(object(R"({"heterogeneous_layers_config_encoded_json":"{}"})")));
   EXPECT_TRUE(per_layer_keys(object(R"({"hetereogenous_dist_checkpoint":true})")));

@@ -204,6 +204,18 @@ TEST_F(TorchDistLayoutTest, NeverStacksPredictionLayers) {
   EXPECT_TRUE(metadata().objects.contains("mtp.layers.0.enorm._extra_state/shard_0_1"));
 }
 
+TEST_F(TorchDistLayoutTest, KeepsExtraStatesOfModulesWithoutAParameterOfTheirName) {
+  auto request = two_layers();
+  request.per_layer = true;
+  request.parameters.push_back({"decoder.layers.", 1, 2, "mixer.in_proj.weight.z", DType::bf16, {4}, false, ExtraState::absent});
+  request.modules = {{"decoder.layers.", 1, 2, "mixer.in_proj", ExtraState::empty}, {"", 0, 0, "head", ExtraState::none}};
+  laid_out(request);
+  const auto objects = metadata().objects;
+  EXPECT_EQ(objects.at("decoder.layers.1.mixer.in_proj._extra_state/shard_0_1"), objects.at("decoder.final_layernorm._extra_state/shard_0_1"));
+  EXPECT_EQ(objects.at("head._extra_state/shard_0_1"), objects.at("output_layer._extra_state/shard_0_1"));
+  EXPECT_FALSE(objects.contains("decoder.layers.1.mixer.in_proj.weight._extra_state/shard_0_1"));
+}
+
 TEST_F(TorchDistLayoutTest, StacksEvenASingleLayer) {
   auto request = two_layers();
   request.parameters = {

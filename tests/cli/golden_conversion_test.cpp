@@ -27,7 +27,7 @@ class GoldenConversion : public testing::TestWithParam<std::string> {
   TemporaryFolder folder;
 };
 
-// The live parameters that the case expects, where they lie in their one file.
+// The parameters that the case expects, by live name or key of torch_dist, where they lie in their one file.
 Catalogue expected_parameters(const std::filesystem::path& file) {
   const auto input = InputFile::open(file);
   if (!input) throw std::runtime_error(input.error().text());
@@ -47,7 +47,7 @@ TEST_P(GoldenConversion, ImportsEveryParameterAsExpected) {
   const auto actual = open_any(folder / "megatron");
   ASSERT_TRUE(actual) << actual.error().text();
   const auto expected = expected_parameters(golden(GetParam() + "/expected/parameters.safetensors"));
-  ASSERT_GE(expected.tensors.size(), 14U);
+  ASSERT_GE(expected.tensors.size(), 12U);
   const auto comparison = compare(expected, actual->catalogue(), {}, Naming::megatron);
   ASSERT_TRUE(comparison) << comparison.error().text();
   EXPECT_EQ(comparison->tensors, static_cast<std::int64_t>(expected.tensors.size()));
@@ -56,7 +56,7 @@ TEST_P(GoldenConversion, ImportsEveryParameterAsExpected) {
 
 TEST_P(GoldenConversion, ExportsTheSourceByteForByte) {
   std::filesystem::path megatron = golden(GetParam() + "/megatron");
-  // Megatron-Bridge could not import one case: there our own import, proven above, is exported.
+  // Where the case holds no checkpoint of Megatron-Bridge's, our own import, proven above, is exported.
   if (!std::filesystem::exists(megatron)) {
     megatron = folder / "megatron";
     ASSERT_NO_FATAL_FAILURE(import(megatron));
@@ -102,7 +102,8 @@ TEST_P(GoldenConversion, ComesBackAndSaysSo) {
 
 INSTANTIATE_TEST_SUITE_P(Cases, GoldenConversion,
                          testing::Values("llama3", "llama3-tied", "llama2-mha-fp16", "llama-bias", "mistral", "qwen2",
-                                         "qwen2-tied", "qwen3", "qwen3-tied"),
+                                         "qwen2-tied", "qwen3", "qwen3-tied", "qwen3-moe", "gpt-oss", "deepseek-v3", "qwen3-next",
+                                         "qwen35", "nemotron3", "falcon-h1", "gemma3", "gemma4", "qwen3-vl", "gemma3-vl", "qwen2-audio"),
                          [](const auto& tested) {
                            std::string name = tested.param;
                            std::replace(name.begin(), name.end(), '-', '_');

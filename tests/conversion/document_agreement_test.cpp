@@ -7,6 +7,7 @@ namespace {
 
 using testing::ElementsAre;
 using testing::IsEmpty;
+using testing::SizeIs;
 
 TEST(DocumentAgreement, NumbersOfDifferentKindsAreOneNumber) {
   EXPECT_THAT(architecture_differences({{"rotary_base", 10000}}, {{"rotary_base", 10000.0}}), IsEmpty());
@@ -20,6 +21,11 @@ TEST(DocumentAgreement, DifferencesSayBothValues) {
 
 TEST(DocumentAgreement, WhatOneSideDoesNotSayIsNoDifference) {
   EXPECT_THAT(architecture_differences({{"kv_channels", nullptr}, {"hidden_size", 64}}, {{"kv_channels", 16}, {"num_layers", 2}}), IsEmpty());
+}
+
+TEST(DocumentAgreement, WhereAPipelineCutsAPatternDoesNotCount) {
+  EXPECT_THAT(architecture_differences({{"hybrid_layer_pattern", "ME|M*E/*E"}}, {{"hybrid_layer_pattern", "MEM*E/*E"}}), IsEmpty());
+  EXPECT_THAT(architecture_differences({{"hybrid_layer_pattern", "ME|M*"}}, {{"hybrid_layer_pattern", "ME|M-"}}), SizeIs(1));
 }
 
 TEST(DocumentAgreement, FieldsOfTrainingDoNotCount) {

@@ -20,11 +20,15 @@ struct Echo {
     megatron.set("name", hf.string("name", "unnamed"));
     megatron.set("biased", hf.flag("bias"));
     if (!hf.has("nothing")) notes("null reads as absent");
+    if (hf.source_has("w")) notes("there is a w");
   }
   static void to_hugging_face(Config megatron, Config, Notes) {
     throw Failure("layers is " + std::to_string(megatron.integer("layers")) + "; even numbers would do");
   }
-  static void equations(const Config&, Model& model) { reshape(model.tensor("w", {2, 3}), {7}); }
+  static void equations(const Config& hf, Model& model) {
+    if (hf.has("module")) model[hf.string("module", "")] = module_state(hf.flag("keeps") ? WB_EXTRA_NONE : WB_EXTRA_ABSENT);
+    else reshape(model.tensor("w", {2, 3}), {7});
+  }
   static bool recognises(const Config& megatron) { return megatron.flag("biased"); }
 };
 
@@ -73,6 +77,28 @@ TEST(Call, RefusesAnExpressionThatCannotBe) {
   EXPECT_EQ(equations.error().subject, "family echo, equations");
   EXPECT_NE(equations.error().problem, "an expression was refused");  // the host's own reason came first
   EXPECT_NE(equations.error().problem.find('7'), std::string::npos) << equations.error().problem;
+}
+
+TEST(Call, TakesAModuleWithoutParameters) {
+  std::vector<std::string> notes;
+  const auto set = state_equations(kEcho, parsed(R"({"module": "head", "keeps": true})"), nullptr, notes);
+  ASSERT_TRUE(set) << set.error().text();
+  EXPECT_TRUE(set->equations.empty());
+  ASSERT_EQ(set->modules.size(), 1u);
+  EXPECT_EQ(set->modules[0].name, "head");
+  EXPECT_EQ(set->modules[0].extra_state, WB_EXTRA_NONE);
+  const auto idle = state_equations(kEcho, parsed(R"({"module": "head"})"), nullptr, notes);
+  ASSERT_FALSE(idle);
+  EXPECT_EQ(idle.error().problem, "the equation of head has neither expression nor extra state");
+}
+
+TEST(Call, ShowsTheTensorsBesideAConfiguration) {
+  std::vector<std::string> notes;
+  Catalogue source;
+  source.tensors.emplace("w", StoredTensor{"w", DType::f32, {2, 3}, {}});
+  ASSERT_TRUE(to_megatron(kEcho, parsed(R"({"num_layers": 3, "nothing": 1})"), notes, &source));
+  ASSERT_TRUE(to_megatron(kEcho, parsed(R"({"num_layers": 3, "nothing": 1})"), notes));
+  EXPECT_EQ(notes, std::vector<std::string>{"there is a w"});
 }
 
 TEST(Call, AsksWhetherADocumentIsTheFamilys) {

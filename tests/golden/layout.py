@@ -4,7 +4,7 @@ import torch
 
 def _sizes(config):
     heads = config["num_attention_heads"]
-    return heads, config["num_key_value_heads"], config.get("head_dim") or config["hidden_size"] // heads
+    return heads, config["num_key_value_heads"] or heads, config.get("head_dim") or config["hidden_size"] // heads
 
 
 def _biases(config):
@@ -53,16 +53,22 @@ def interleave(q, k, v, heads, groups, width):
 
 
 def megatron_parameters(config, hf):
-    """Live names of a Megatron-Core model with Transformer Engine layers, one rank."""
+    """Live names of a Megatron-Core model with Transformer Engine layers, one rank. Where layers differ (Llama-Nemotron), the tensors
+    of one tell what it has: attention with its own number of groups, a matrix in its place, or nothing; the mlp likewise."""
     heads, groups, width = _sizes(config)
     found = {"embedding.word_embeddings.weight": hf["model.embed_tokens.weight"]}
     for number in range(config["num_hidden_layers"]):
         source, target = f"model.layers.{number}.", f"decoder.layers.{number}."
-        found[target + "self_attention.linear_qkv.layer_norm_weight"] = hf[source + "input_layernorm.weight"]
-        found[target + "mlp.linear_fc1.layer_norm_weight"] = hf[source + "post_attention_layernorm.weight"]
+        for before, matrix, module, first in (("input", "self_attn.linear_attn", "self_attention", "linear_qkv."),
+                                              ("post_attention", "mlp.linear_mlp", "mlp", "linear_fc1.")):
+            if f"{source}{matrix}.weight" in hf:
+                found[f"{target}{module}.weight"], first = hf[f"{source}{matrix}.weight"], ""
+            if f"{source}{before}_layernorm.weight" in hf:
+                found[f"{target}{module}.{first}layer_norm_weight"] = hf[f"{source}{before}_layernorm.weight"]
         for kind in ("weight", "bias"):
             if f"{source}self_attn.q_proj.{kind}" in hf:
                 q, k, v = (hf[f"{source}self_attn.{name}_proj.{kind}"] for name in "qkv")
+                groups = len(k) // width
                 found[f"{target}self_attention.linear_qkv.{kind}"] = interleave(q, k, v, heads, groups, width)
             if f"{source}mlp.gate_proj.{kind}" in hf:
                 gate, up = (hf[f"{source}mlp.{name}_proj.{kind}"] for name in ("gate", "up"))

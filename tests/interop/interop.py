@@ -76,11 +76,14 @@ class Program:
 
 
 def standing(lines):
-    """A judge's lines without those that only tell a list from a tuple of the same values."""
+    """A judge's lines without those that only tell a list from a tuple of the same values, or a mapping in another order."""
+    def values(container):
+        return sorted(container.items()) if isinstance(container, dict) else tuple(container)
+
     def only_the_container(line):
         found = re.fullmatch(r"config \w+: (.+) expected, (.+) found", line)
         try:
-            return found and len({repr(tuple(ast.literal_eval(text))) for text in found.groups()}) == 1
+            return found and len({repr(values(ast.literal_eval(text))) for text in found.groups()}) == 1
         except (ValueError, SyntaxError, TypeError):
             return False
 
@@ -162,17 +165,12 @@ def check_logits(exported, expected=None):
     weights and configuration give the same bits. Without `expected` it need only load."""
     import torch
     from safetensors.torch import load_file
-    import transformers
-    from transformers import AutoModelForCausalLM, logging
 
-    torch.set_num_threads(1)
-    logging.set_verbosity_error(), logging.disable_progress_bar()
-    named = json.loads((exported / "config.json").read_text())["architectures"][0]
-    kind = getattr(transformers, named, AutoModelForCausalLM)
-    model, loading = kind.from_pretrained(exported, dtype=torch.float32, attn_implementation="eager",
-                                                          output_loading_info=True)
-    if wrong := {kind: sorted(map(str, names)) for kind, names in loading.items() if names}:
-        raise Failed(f"transformers: {wrong}")
+    import transformers_reader
+
+    model, left = transformers_reader.load(exported)
+    if left:
+        raise Failed(f"transformers: {left}")
     if not expected:
         return
     expected = load_file(expected)
@@ -255,6 +253,10 @@ class Interop:
             group = [case for case in cases if self.exchanges(case) == exchanges and self.group(case) == zoo]
             if group:
                 verdicts = self.judges.torch_dist(self.imported, zoo, group, exchanges)
+                # Megatron-Bridge's reader loses fields of configuration objects that its own import had; from its own checkpoint, too.
+                if faulty := [case for case in group if verdicts[case] and not exchanges]:
+                    own = self.judges.torch_dist(zoo, zoo, faulty, exchanges)
+                    verdicts |= {case: [line for line in verdicts[case] if line not in own[case]] for case in faulty}
                 for case in group:
                     self.say(case, "import", verdicts[case], "against the written-out layout" if exchanges else "")
 
@@ -270,6 +272,9 @@ class Interop:
         copy, target = self.scratch / "moved" / case, self.scratch / "alone" / case
         shutil.rmtree(copy, ignore_errors=True)
         shutil.copytree(self.peer(case), copy)
+        for name in ("config.json", "source_tensors.json"):  # what our own import keeps of its source
+            for kept in copy.rglob(f"hugging_face/{name}"):
+                kept.unlink()
         for run_config in copy.rglob("run_config.yaml"):
             run_config.write_text(run_config.read_text().replace(str(self.source(case) / "hf"), "/nowhere"))
         self.program("export", megatron_path=copy, hf_path=target)

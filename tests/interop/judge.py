@@ -2,33 +2,43 @@
 
   python judge.py ORACLE_DIR [--layout] [--given-flags] SCRIPT ARGUMENTS ...
 
---layout       the expected weights come from tests/golden/layout.py instead of Megatron-Bridge's reading of the Hugging Face weights:
-               for checkpoints that Megatron-Bridge cannot import (biases of a Llama). The model, its configuration and the loading of
-               the judged checkpoint stay the real ones.
+--layout       the expected weights come from tests/golden/layout.py, or the layout_*.py there that knows the model type, instead of
+               Megatron-Bridge's reading of the Hugging Face weights: for checkpoints that Megatron-Bridge cannot import (biases of a
+               Llama, latent attention without a low rank for queries). The model, its configuration and the loading of the judged
+               checkpoint stay the real ones.
 --given-flags  megatron_lm_loads.py adds no model flags of its own to Megatron-LM's command line: it must start with what the
                checkpoint's arguments hold and the flags given after "--", as a user's training run would.
 """
+import importlib
 import json
 import pathlib
 import runpy
 import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
+GOLDEN = HERE.parent / "golden"
+
+
+def layout_of(config):
+    """The module that states the layout of such models."""
+    special = [importlib.import_module(path.stem) for path in sorted(GOLDEN.glob("layout_*.py"))]
+    return next((module for module in special if config["model_type"] in module.MODEL_TYPES), importlib.import_module("layout"))
 
 
 def expect_the_layout():
     import cpu_peers  # noqa: F401  (first)
     import hf_equal
-    import layout
     import torch
     from megatron.bridge.models.conversion.model_bridge import MegatronModelBridge
 
     def load(bridge, hf_pretrained, models, *args, **kwargs):
         hf = pathlib.Path(hf_pretrained.model_name_or_path)
-        expected = layout.megatron_parameters(json.loads((hf / "config.json").read_text()), hf_equal.tensors(hf))
+        config = json.loads((hf / "config.json").read_text())
+        expected = layout_of(config).megatron_parameters(config, hf_equal.tensors(hf))
         models = models if isinstance(models, list) else [models]
         for model in models:
-            for name, parameter in model.named_parameters():
+            saved = model.state_dict(keep_vars=True).items()  # buffers too
+            for name, parameter in ((name, value) for name, value in saved if not name.endswith("_extra_state")):
                 while name.startswith("module."):  # a wrapper's
                     name = name.removeprefix("module.")
                 assert parameter.shape == expected[name].shape and parameter.dtype == expected[name].dtype, name
@@ -48,7 +58,7 @@ def give_no_model_flags():
 
 def main():
     folder, *words = sys.argv[1:]
-    sys.path[:0] = [folder, str(HERE.parent / "golden")]
+    sys.path[:0] = [folder, str(GOLDEN)]
     exchanges = {"--layout": expect_the_layout, "--given-flags": give_no_model_flags}
     while words[0] in exchanges:
         exchanges[words.pop(0)]()

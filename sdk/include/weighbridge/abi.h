@@ -92,10 +92,12 @@ typedef uint32_t wb_expression;
  *               Codecs: "fp8_e4m3" (one byte a value); "mxfp4" (E2M1, two in a byte, the low half first; scales E8M0);
  *               "int4" (eight in an I32, the lowest half byte first, offset by 8). Rows are all axes but the last.
  *   ECHO        the operand once more: its elements go to Megatron here too, but come back from elsewhere.
+ *   FILL        number, integers = shape: the number everywhere, for a parameter that Hugging Face has no tensor for. It
+ *               is a whole equation. On the way back the parameter may be absent, and must hold just that if it is there.
  * A host that does not know an operator refuses the expression by its number. */
 enum {
   WB_TENSOR = 1, WB_CONCAT = 2, WB_INTERLEAVE = 3, WB_SLICE = 4, WB_STACK = 5, WB_TRANSPOSE = 6, WB_RESHAPE = 7,
-  WB_PAD = 8, WB_CAST = 9, WB_ADD = 10, WB_DECODE = 11, WB_ECHO = 12
+  WB_PAD = 8, WB_CAST = 9, WB_ADD = 10, WB_DECODE = 11, WB_ECHO = 12, WB_FILL = 13
 };
 
 typedef struct wb_node {
@@ -147,6 +149,8 @@ enum {
   WB_TIED = 1,       /* a copy of `other`, on disk or not; checked to be equal where it is on disk */
   WB_DROPPED = 2,    /* Megatron has no place for it and recomputes it; copied from the reference on export */
   WB_SYNTHESISED = 3,/* not in the source: made of nothing when exporting */
+  WB_COPY = 5,       /* a copy of `other` that checkpoints of this kind hold: tied where it is one, carried where it is not,
+                        and written too where there is no reference to say whether it was there */
   WB_CARRIED = 4     /* Megatron has no place for it: kept beside the checkpoint and given back. A name that ends with
                         "*" stands for every tensor of the source that begins so and that no equation uses. */
 };

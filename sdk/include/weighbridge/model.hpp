@@ -158,6 +158,9 @@ class Model {
   // A tensor as it is on disk: an operand of decode().
   Tensor raw(std::string_view name, const Dimensions& shape) const { return detail::node(host_, call_, WB_TENSOR, {}, shape, name); }
 
+  // The number everywhere: a parameter for which Hugging Face has no tensor, and where any other value would be lost.
+  Tensor filled(double number, const Dimensions& shape) const { return detail::node(host_, call_, WB_FILL, {}, shape, {}, 0, number); }
+
   // From here on, in the parts too, the tensor of that name is this expression.
   void substitute(std::string_view name, const Tensor& expression) const {
     if (host_->substitute(call_, to_abi(name), expression.handle) != WB_OK) throw Failure("the substitution of " + std::string{name} + " was refused");
@@ -187,6 +190,8 @@ class Model {
 
   // Says of a Hugging Face tensor why no equation uses it. It need not be there.
   void tied(std::string_view name, std::string_view to, std::string_view reason) const { detail::declare(host_, call_, WB_TIED, name, to, reason); }
+  // Like tied, but it may have gone its own way; and it is written even where no reference says that it was there.
+  void copy(std::string_view name, std::string_view of, std::string_view reason) const { detail::declare(host_, call_, WB_COPY, name, of, reason); }
   void dropped(std::string_view name, std::string_view reason) const { detail::declare(host_, call_, WB_DROPPED, name, {}, reason); }
   // Kept beside the Megatron checkpoint and given back on export; "talker.*" stands for all that begin so.
   void carried(std::string_view name, std::string_view reason) const { detail::declare(host_, call_, WB_CARRIED, name, {}, reason); }

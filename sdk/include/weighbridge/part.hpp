@@ -20,6 +20,7 @@ struct Default {
   template <std::integral Integer>
   Default(std::string_view name, Integer integer) : field{name}, value{sizeof(wb_value), WB_VALUE_INTEGER, integer, 0, {}, 0} {}
   Default(std::string_view name, double number) : field{name}, value{sizeof(wb_value), WB_VALUE_NUMBER, 0, number, {}, 0} {}
+  Default(std::string_view name, const char* text) : Default{name, std::string_view{text}} {}  // which else were a bool
   Default(std::string_view name, std::string_view text) : field{name}, value{sizeof(wb_value), WB_VALUE_STRING, 0, 0, {text.data(), text.size()}, 0} {}
 };
 

@@ -73,10 +73,15 @@ inline void dtype_to_hugging_face(const Config& megatron, const Config& hf) {
   hf.set("torch_dtype", megatron.string("params_dtype", megatron.flag("bf16") ? "bfloat16" : megatron.flag("fp16") ? "float16" : "float32"));
 }
 
-// head_dim where it is stated, else hidden_size / num_attention_heads.
-inline std::int64_t head_width(const Config& hf) {
-  return hf.integer("head_dim", hf.integer("hidden_size") / hf.integer("num_attention_heads"));
+// Of either document.
+inline std::int64_t attention_heads(const Config& config) {
+  const auto heads = config.integer("num_attention_heads");
+  if (heads < 1) throw Failure("num_attention_heads is " + std::to_string(heads) + "; it should be 1 or more");
+  return heads;
 }
+
+// head_dim where it is stated, else hidden_size / num_attention_heads.
+inline std::int64_t head_width(const Config& hf) { return hf.integer("head_dim", hf.integer("hidden_size") / attention_heads(hf)); }
 
 // Megatron's divisor of the padded vocabulary: the largest power of two up to 128 that divides it.
 inline std::int64_t vocabulary_divisor(std::int64_t rows) {
@@ -142,7 +147,7 @@ inline void dense_decoder(const Config& megatron) {
 // The attention geometry and context length, both ways; `default_groups` is num_key_value_heads where a config.json
 // does not say (0: as many as heads).
 inline void attention_to_megatron(const Config& hf, const Config& megatron, std::int64_t default_groups, std::int64_t default_context) {
-  const auto heads = hf.integer("num_attention_heads");
+  const auto heads = attention_heads(hf);
   megatron.set("num_query_groups", hf.integer("num_key_value_heads", default_groups ? default_groups : heads));
   megatron.set("kv_channels", head_width(hf));
   megatron.set("seq_length", hf.integer("max_position_embeddings", default_context));
@@ -151,7 +156,7 @@ inline void attention_to_megatron(const Config& hf, const Config& megatron, std:
     throw Failure("hidden_act is " + activation + "; this family computes with silu");
 }
 inline void attention_to_hugging_face(const Config& megatron, const Config& hf) {
-  const auto heads = megatron.integer("num_attention_heads");
+  const auto heads = attention_heads(megatron);
   hf.set("num_key_value_heads", megatron.integer("num_query_groups", heads));
   hf.set("head_dim", megatron.integer("kv_channels", megatron.integer("hidden_size") / heads));
   hf.set("max_position_embeddings", megatron.has("seq_length") ? megatron.integer("seq_length") : megatron.integer("max_position_embeddings"));

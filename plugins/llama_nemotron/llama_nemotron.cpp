@@ -1,0 +1,234 @@
+// Llama-Nemotron Super, Ultra and 51B: Llama's block, shaped layer by layer.
+//
+//   x + attention(norm(x)),  x + mlp(norm(x)). By block_configs, a layer's attention has a number of groups of its own, is one
+//   matrix, or is left out together with its norm; its mlp has a width of its own, is one matrix, or is left out likewise.
+
+#include <weighbridge/family.hpp>
+#include <weighbridge/translation.hpp>
+
+#include <string>
+
+namespace {
+
+using namespace weighbridge;
+
+constexpr std::string_view kProvider = "megatron.bridge.models.llama_nemotron.llama_nemotron_provider.LlamaNemotronHeterogeneousProvider";
+constexpr std::string_view kLayerSpec = "megatron.bridge.models.llama_nemotron.llama_nemotron_provider.heterogeneous_layer_spec";
+// Megatron-Core reads the shapes of the layers from the whole config.json, which its own configuration holds.
+constexpr std::string_view kConfig = "heterogeneous_layers_config_encoded_json";
+
+// What that holds as it stands in config.json. Newer names of transformers take the place of some others.
+constexpr std::string_view kKept[] = {
+    "architectures", "attention_bias", "attention_dropout", "auto_map", "block_configs", "bos_token_id", "eos_token_id", "head_dim",
+    "hidden_act", "hidden_size", "initializer_range", "intermediate_size", "max_position_embeddings", "mlp_bias", "model_type",
+    "num_attention_heads", "num_hidden_layers", "num_key_value_heads", "pad_token_id", "pretraining_tp", "rms_norm_eps", "rope_theta",
+    "tie_word_embeddings", "use_cache", "vocab_size",
+};
+
+enum class Kind : std::uint8_t { full = 1, matrix, none };
+
+struct Block {
+  Kind attention{}, mlp{};
+  std::int64_t groups{}, ffn{};  // of the full ones
+};
+
+Kind kind_of(const Config& c, const std::string& at) {
+  return c.flag(at + ".no_op") ? Kind::none : c.flag(at + ".replace_with_linear") ? Kind::matrix : Kind::full;
+}
+
+std::int64_t groups_of(const Config& c, const std::string& attention) {
+  if (const auto groups = c.find_integer(attention + ".num_query_groups")) return *groups;
+  const auto heads = c.integer("num_attention_heads"), shared = c.integer(attention + ".n_heads_in_group");
+  if (shared < 1 || heads % shared != 0)
+    throw Failure(attention + ".n_heads_in_group is " + std::to_string(shared) + ", which does not divide num_attention_heads " + std::to_string(heads));
+  return heads / shared;
+}
+
+// Two thirds of `ffn_mult` times the hidden size, up to the next multiple of 256, where no width is stated.
+std::int64_t ffn_of(const Config& c, const std::string& mlp) {
+  for (const auto* width : {".ffn_hidden_size", ".intermediate_size"})
+    if (const auto stated = c.find_integer(mlp + width)) return *stated;
+  const auto about = static_cast<std::int64_t>(2 * c.number(mlp + ".ffn_mult") * static_cast<double>(c.integer("hidden_size")) / 3);
+  return (about + 255) / 256 * 256;
+}
+
+std::string mlp_path(const Config& c, const std::string& block) { return block + (c.has(block + ".ffn") ? ".ffn" : ".mlp"); }
+
+Block block_of(const Config& c, std::int64_t layer) {
+  const auto at = Config::at("block_configs", layer), attention = at + ".attention", mlp = mlp_path(c, at);
+  if (!c.has(at)) throw Failure(at + " is missing; every layer needs its block_configs entry");
+  Block block{kind_of(c, attention), kind_of(c, mlp)};
+  if (block.attention == Kind::full) block.groups = groups_of(c, attention);
+  if (block.mlp == Kind::full) block.ffn = ffn_of(c, mlp);
+  return block;
+}
+
+void attention_equations(const MegatronLayer& decoder, const HuggingFaceLayer& hf, const Block& block, std::int64_t hidden,
+                         std::int64_t heads, std::int64_t width) {
+  if (block.attention == Kind::none) return;
+  const auto before = replicated(hf("input_layernorm.weight", {hidden}));
+  if (block.attention == Kind::matrix) {
+    decoder["self_attention.layer_norm_weight"] = before;
+    decoder["self_attention.weight"] = column(hf("self_attn.linear_attn.weight", {hidden, hidden}));
+    return;
+  }
+  const auto query = heads * width, key = block.groups * width;
+  decoder["self_attention.linear_qkv.layer_norm_weight"] = before;
+  decoder["self_attention.linear_qkv.weight"] = column(interleave(block.groups,
+      hf("self_attn.q_proj.weight", {query, hidden}),
+      hf("self_attn.k_proj.weight", {key, hidden}),
+      hf("self_attn.v_proj.weight", {key, hidden})));
+  decoder["self_attention.linear_proj.weight"] = row(hf("self_attn.o_proj.weight", {hidden, query}));
+}
+
+void mlp_equations(const MegatronLayer& decoder, const HuggingFaceLayer& hf, const Block& block, std::int64_t hidden) {
+  if (block.mlp == Kind::none) return;
+  const auto before = replicated(hf("post_attention_layernorm.weight", {hidden}));
+  if (block.mlp == Kind::matrix) {
+    decoder["mlp.layer_norm_weight"] = before;
+    decoder["mlp.weight"] = column(hf("mlp.linear_mlp.weight", {hidden, hidden}));
+    return;
+  }
+  decoder["mlp.linear_fc1.layer_norm_weight"] = before;
+  decoder["mlp.linear_fc1.weight"] = column(concat(hf("mlp.gate_proj.weight", {block.ffn, hidden}), hf("mlp.up_proj.weight", {block.ffn, hidden})));
+  decoder["mlp.linear_fc2.weight"] = row(hf("mlp.down_proj.weight", {hidden, block.ffn}));
+}
+
+constexpr Field kFields[] = {
+    integer_field("num_hidden_layers", "num_layers"),
+    integer_field("hidden_size", "hidden_size"),
+    integer_field("num_attention_heads", "num_attention_heads"),
+    integer_field("vocab_size", "vocab_size"),
+    integer_field("max_position_embeddings", "seq_length", 2048),
+    number_field("initializer_range", "init_method_std", 0.02),
+    number_field("attention_dropout", "attention_dropout", 0.0),
+    number_field("rms_norm_eps", "layernorm_epsilon", 1e-6),
+    flag_field("tie_word_embeddings", "share_embeddings_and_output_weights", false),
+};
+
+constexpr double kLow = 1.0, kHigh = 4.0, kOriginal = 8192;  // Llama 3's, built into Megatron-Core
+
+void rope_to_megatron(const Config& hf, const Config& megatron, const Notes& notes) {
+  const auto rope = rope_of(hf, 10000.0);
+  megatron.set("rotary_base", rope.theta);
+  for (const auto* theta : {"rope_parameters.rope_theta", "rope_theta"}) megatron.copy("rotary_base", hf, theta);  // as it is written: 10000
+  megatron.set("rope_scaling", rope.type == "llama3");
+  megatron.set("rope_scaling_factor", rope.type == "llama3" ? hf.number(rope.at + ".factor", 8.0) : 1.0);
+  if (rope.type == "llama3") {
+    if (hf.number(rope.at + ".low_freq_factor", kLow) != kLow || hf.number(rope.at + ".high_freq_factor", kHigh) != kHigh ||
+        hf.number(rope.at + ".original_max_position_embeddings", kOriginal) != kOriginal)
+      notes(rope.at + " holds frequency factors other than 1, 4 and 8192, which are built into Megatron-Core: a run there computes other "
+            "positions; exporting with this checkpoint as --hf-model keeps them");
+  } else if (rope.type != "default") {
+    throw Failure(rope.at + " is of type " + rope.type + "; Llama-Nemotron has default and llama3");
+  }
+}
+
+// The text that Megatron-Core reads, as transformers 5 writes config.json.
+void config_in_config(const Config& hf, const Config& megatron) {
+  const std::string inner = std::string{kConfig} + ".";
+  for (const auto field : kKept) megatron.adopt(inner + std::string{field}, field);
+  megatron.set(inner + "dtype", megatron.string("params_dtype", "float32"));
+  if (!megatron.adopt(inner + "rope_parameters", "rope_parameters") && (hf.has("rope_scaling") || hf.is_null("rope_scaling"))) {
+    if (hf.has("rope_scaling")) megatron.adopt(inner + "rope_parameters", "rope_scaling");
+    else megatron.set(inner + "rope_parameters.rope_type", "default");
+    megatron.adopt(inner + "rope_parameters.rope_theta", "rope_theta");
+  }
+  megatron.set(inner + "transformers_version", "5.12.1");
+  // Megatron-Core needs both of these, and knows widths by this name only.
+  for (std::int64_t i = 0; i < hf.integer("num_hidden_layers"); ++i) {
+    const auto at = Config::at("block_configs", i), mlp = mlp_path(hf, at);
+    const auto lacks = [&](const std::string& field) { return !hf.has(field) && !hf.is_null(field); };
+    if (lacks(at + ".attention.n_heads_in_group") && lacks(at + ".attention.num_query_groups")) megatron.set_null(inner + at + ".attention.n_heads_in_group");
+    if (!lacks(mlp + ".ffn_mult") || !lacks(mlp + ".ffn_hidden_size")) continue;
+    if (const auto width = hf.find_integer(mlp + ".intermediate_size")) megatron.set(inner + mlp + ".ffn_hidden_size", *width);
+    else megatron.set_null(inner + mlp + ".ffn_mult");
+  }
+}
+
+struct LlamaNemotron {
+  static constexpr std::string_view id = "llama_nemotron";
+  static constexpr std::string_view architectures[] = {"DeciLMForCausalLM"};
+  static constexpr std::string_view model_types[] = {"nemotron-nas"};
+
+  static void to_megatron(Config hf, Config megatron, Notes notes) {
+    if (!hf.has("block_configs.0"))
+      throw Failure("block_configs is missing; Llama-Nemotron's layers are shaped by it, and one without is of another DeciLM");
+    for (const auto* bias : {"attention_bias", "mlp_bias"})
+      if (hf.flag(bias)) throw Failure(std::string{bias} + " is true; Llama-Nemotron's layers have no biases in its equations");
+    if (const auto activation = hf.string("hidden_act", "silu"); activation != "silu")
+      throw Failure("hidden_act is " + activation + "; Llama-Nemotron computes with silu");
+    megatron.set("_target_", kProvider);
+    megatron.set("transformer_layer_spec._call_", false);
+    megatron.set("transformer_layer_spec._target_", kLayerSpec);
+    dense_decoder(megatron);
+    weighbridge::to_megatron(kFields, hf, megatron);
+    dtype_to_megatron(hf, megatron);
+    megatron.set("autocast_dtype", "bfloat16");  // Megatron-Bridge's, whatever the weights are in
+    for (const auto* fused : {"bias_activation_fusion", "masked_softmax_fusion", "persist_layer_norm", "bias_dropout_fusion", "apply_rope_fusion"})
+      megatron.set(fused, true);
+    const auto hidden = hf.integer("hidden_size"), heads = hf.integer("num_attention_heads");
+    megatron.set("heterogeneous_block_specs", true);
+    megatron.set("kv_channels", head_width(hf));
+    megatron.set("num_query_groups", hf.integer("num_key_value_heads", heads));     // every layer has its own
+    megatron.set("ffn_hidden_size", hf.integer("intermediate_size", 4 * hidden));  // likewise
+    megatron.set("make_vocab_size_divisible_by", vocabulary_divisor(hf.integer("vocab_size")));
+    rope_to_megatron(hf, megatron, notes);
+    config_in_config(hf, megatron);
+    for (std::int64_t i = 0; i < hf.integer("num_hidden_layers"); ++i)
+      if (const auto window = Config::at("block_configs", i) + ".attention.window_length"; hf.has(window))
+        notes(window + " is set, but Megatron-Core's layers have no window of their own: a run there computes otherwise");
+  }
+
+  static void to_hugging_face(Config megatron, Config hf, Notes) {
+    const std::string inner = std::string{kConfig} + ".";
+    for (const auto field : kKept) hf.adopt(field, inner + std::string{field});
+    if (!hf.has("block_configs.0")) throw Failure(inner + "block_configs is missing from the Megatron checkpoint; give the model as --hf-model");
+    weighbridge::to_hugging_face(kFields, megatron, hf);
+    dtype_to_hugging_face(megatron, hf);
+    hf.copy("rope_theta", megatron, "rotary_base");
+    if (megatron.flag("rope_scaling")) {
+      hf.set("rope_scaling.rope_type", "llama3");
+      hf.set("rope_scaling.factor", megatron.number("rope_scaling_factor", 8.0));
+      const auto text = inner + "rope_parameters.";
+      hf.set("rope_scaling.low_freq_factor", megatron.number(text + "low_freq_factor", kLow));
+      hf.set("rope_scaling.high_freq_factor", megatron.number(text + "high_freq_factor", kHigh));
+      hf.set("rope_scaling.original_max_position_embeddings", static_cast<std::int64_t>(megatron.number(text + "original_max_position_embeddings", kOriginal)));
+    } else {
+      hf.set_null("rope_scaling");
+    }
+    const auto heads = megatron.integer("num_attention_heads"), hidden = megatron.integer("hidden_size");
+    if (const auto width = megatron.integer("kv_channels", hidden / heads); width * heads != hidden) hf.set("head_dim", width);
+    hf.set("hidden_act", "silu");
+    hf.set("attention_bias", false);
+    hf.set("mlp_bias", false);
+    hf.set("auto_map.AutoConfig", "configuration_decilm.DeciLMConfig");
+    hf.set("auto_map.AutoModelForCausalLM", "modeling_decilm.DeciLMForCausalLM");
+  }
+
+  static bool recognises(const Config& megatron) {
+    const auto provider = megatron.string("_target_", "");
+    return megatron.has(kConfig) && (provider.empty() || provider.ends_with(".LlamaNemotronHeterogeneousProvider")) &&
+           megatron.string("normalization", "") == "RMSNorm" && !megatron.flag("qk_layernorm");
+  }
+
+  static void equations(const Config& c, Model& model) {
+    const auto hidden = c.integer("hidden_size"), heads = c.integer("num_attention_heads"), rows = c.integer("vocab_size");
+    model["embedding.word_embeddings.weight"] = vocabulary(model.tensor("model.embed_tokens.weight", {rows, hidden}));
+    for (const auto& [decoder, hf, index] : model.layers("decoder.layers.", "model.layers.", c.integer("num_hidden_layers"))) {
+      const auto block = block_of(c, index);
+      attention_equations(decoder, hf, block, hidden, heads, head_width(c));
+      mlp_equations(decoder, hf, block, hidden);
+      model.dropped(hf.name("self_attn.rotary_emb.inv_freq"), "computed from rope_theta; old checkpoints carry it");
+    }
+    model["decoder.final_layernorm.weight"] = norm(model.tensor("model.norm.weight", {hidden}));
+    if (c.flag("tie_word_embeddings"))
+      model.tied("lm_head.weight", "model.embed_tokens.weight", "tie_word_embeddings");
+    else
+      model["output_layer.weight"] = vocabulary(model.tensor("lm_head.weight", {rows, hidden}));
+  }
+};
+
+}  // namespace
+
+const wb_plugin* wb_plugin_v1() { return weighbridge::plugin<LlamaNemotron>("llama_nemotron", "1.0.0"); }

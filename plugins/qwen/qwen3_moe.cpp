@@ -1,0 +1,145 @@
+// Qwen3-MoE.
+//
+//   Qwen3's attention. A layer with experts computes, over the experts that its router scores highest,
+//   sum of score_e * down_e(silu(gate_e(x)) * up_e(x)); a layer without is Qwen3's dense one.
+
+#include "qwen3_moe.hpp"
+
+#include <weighbridge/experts.hpp>
+
+#include <string>
+
+#include "decoder.hpp"
+
+namespace qwen {
+namespace {
+
+// head_dim follows from the heads where a config.json does not say, unlike in Qwen3.
+Heads heads_of(const Config& c) { return {c.integer("num_attention_heads"), c.integer("num_key_value_heads", 4), head_width(c)}; }
+
+std::int64_t experts_of(const Config& c) {
+  const auto experts = c.integer("num_experts", c.integer("num_local_experts", 128));
+  if (experts < 1) throw Failure("num_experts is " + std::to_string(experts) + "; a model without experts is a Qwen3ForCausalLM");
+  return experts;
+}
+
+std::int64_t expert_width(const Config& c) { return c.integer("moe_intermediate_size", 768); }
+
+// Whether a layer has experts: every decoder_sparse_step-th, counted from one, but those that mlp_only_layers names.
+bool has_experts(const Config& c, std::int64_t layer) {
+  const auto step = c.integer("decoder_sparse_step", 1);
+  if (step < 1) throw Failure("decoder_sparse_step is " + std::to_string(step) + "; 1 gives every layer experts");
+  if ((layer + 1) % step != 0) return false;
+  const auto dense = c.find_count("mlp_only_layers").value_or(0);
+  for (std::int64_t i = 0; i < dense; ++i)
+    if (c.integer(Config::at("mlp_only_layers", i)) == layer) return false;
+  return true;
+}
+
+// The same of a Megatron document: a list of ones and zeros, or every n-th layer, counted from nought.
+bool has_experts_in_megatron(const Config& megatron, std::int64_t layer) {
+  if (const auto entry = Config::at("moe_layer_freq", layer); megatron.has(entry)) return megatron.integer(entry) != 0;
+  return layer % megatron.integer("moe_layer_freq", 1) == 0;
+}
+
+// One tensor for all experts, as transformers holds them: entries [gate above up, hidden] and [hidden, width]. Files of
+// Qwen3-VL-MoE may hold the entries transposed; no numbers are such that both tensors fit both ways.
+void packed_experts(const MegatronLayer& decoder, const HuggingFaceLayer& hf, std::int64_t experts, std::int64_t width, std::int64_t hidden,
+                    bool transposed) {
+  const auto oriented = [&](std::string_view name, std::int64_t out, std::int64_t in) {
+    return transposed ? transpose(hf(name, {experts, in, out}), {0, 2, 1}) : hf(name, {experts, out, in});
+  };
+  const auto gate_up = oriented("mlp.experts.gate_up_proj", 2 * width, hidden), down = oriented("mlp.experts.down_proj", hidden, width);
+  const auto half = [&](std::int64_t e, std::int64_t begin) {
+    return reshape(slice(slice(gate_up, 0, e, e + 1), 1, begin, begin + width), {width, hidden});
+  };
+  grouped_experts(decoder, experts,
+      [&](std::int64_t e) { return concat(half(e, 0), half(e, width)); },
+      [&](std::int64_t e) { return reshape(slice(down, 0, e, e + 1), {hidden, width}); });
+}
+
+void expert_equations(const Config& c, const MegatronLayer& decoder, const HuggingFaceLayer& hf, std::int64_t hidden) {
+  const auto experts = experts_of(c), width = expert_width(c);
+  decoder["pre_mlp_layernorm.weight"] = norm(hf("post_attention_layernorm.weight", {hidden}));
+  decoder["mlp.router.weight"] = replicated(hf("mlp.gate.weight", {experts, hidden}));
+  const auto gate_up = hf.source("mlp.experts.gate_up_proj"), down = hf.source("mlp.experts.down_proj");
+  if (gate_up && down) {
+    packed_experts(decoder, hf, experts, width, hidden,
+                   gate_up->shape == Dimensions{experts, hidden, 2 * width} && down->shape == Dimensions{experts, width, hidden});
+  } else {
+    separate_experts(decoder, hf, "mlp.experts.", experts, width, hidden);
+  }
+}
+
+// Megatron-LM may balance in several ways at a time, with a list of each.
+std::string first_of(std::string_view list) { return Config::at(list, 0); }
+
+}  // namespace
+
+void Qwen3Moe::equations(const Config& c, Model& model) {
+  const auto hidden = c.integer("hidden_size");
+  for (const auto& [decoder, hf, index] : model.layers("decoder.layers.", "model.layers.", c.integer("num_hidden_layers"))) {
+    attention_equations(decoder, hf, hidden, heads_of(c), Generation::qwen3);
+    if (has_experts(c, index)) expert_equations(c, decoder, hf, hidden);
+    else dense_equations(decoder, hf, hidden, c.integer("intermediate_size"));
+  }
+  outer_equations(c, model);
+}
+
+void Qwen3Moe::to_megatron(Config hf, Config megatron, Notes notes) {
+  config_to_megatron(hf, megatron, heads_of(hf), Generation::qwen3);
+  megatron.set("num_moe_experts", experts_of(hf));
+  megatron.set("moe_ffn_hidden_size", expert_width(hf));
+  megatron.set("moe_router_topk", hf.integer("num_experts_per_tok", 8));
+  // A softmax over the chosen experts alone is one over all of them whose chosen scores are made to add up to one.
+  megatron.set("moe_router_pre_softmax", !hf.flag("norm_topk_prob"));
+  megatron.set("moe_router_score_function", "softmax");
+  megatron.set("moe_router_load_balancing_type", "aux_loss");
+  megatron.set("moe_aux_loss_coeff", 0.001);
+  megatron.set("moe_grouped_gemm", true);
+  megatron.set("moe_token_dispatcher_type", "alltoall");
+  megatron.set("moe_permute_fusion", true);
+  if (const auto said = hf.number("router_aux_loss_coef", 0.001); said != 0.001)
+    notes("router_aux_loss_coef is not 0.001, with which Megatron-Bridge trains Qwen3-MoE; moe_aux_loss_coeff says 0.001");
+
+  const auto layers = hf.integer("num_hidden_layers");
+  std::int64_t sparse = 0;
+  for (std::int64_t i = 0; i < layers; ++i) sparse += has_experts(hf, i);
+  megatron.set("moe_layer_freq", 1);
+  if (sparse == layers) return;
+  // The layers that Megatron-Bridge makes by default are all alike; these are made one by one.
+  megatron.set_list("transformer_layer_spec._args_");
+  megatron.set("transformer_layer_spec._partial_", true);
+  megatron.set("transformer_layer_spec._target_", layers_one_by_one);
+  megatron.set("transformer_layer_spec.use_transformer_engine", true);
+  megatron.set_list("moe_layer_freq");
+  for (std::int64_t i = 0; i < layers; ++i) megatron.set(Config::at("moe_layer_freq", i), std::int64_t{has_experts(hf, i)});
+}
+
+void Qwen3Moe::to_hugging_face(Config megatron, Config hf, Notes) {
+  config_to_hugging_face(megatron, hf);
+  hf.set("attention_bias", false);
+  hf.set("num_experts", megatron.integer("num_moe_experts"));
+  hf.set("moe_intermediate_size", megatron.integer("moe_ffn_hidden_size", megatron.integer("ffn_hidden_size")));
+  hf.set("num_experts_per_tok", megatron.integer("moe_router_topk", 2));
+  hf.set("norm_topk_prob", !megatron.flag("moe_router_pre_softmax"));
+  const auto coefficient = first_of("moe_aux_loss_coeff");
+  hf.set("router_aux_loss_coef", megatron.number(megatron.has(coefficient) ? coefficient : "moe_aux_loss_coeff", 0.001));
+  hf.set("output_router_logits", false);
+  hf.set("decoder_sparse_step", 1);
+  hf.set_list("mlp_only_layers");
+  std::int64_t dense = 0;
+  for (std::int64_t i = 0; i < megatron.integer("num_layers"); ++i)
+    if (!has_experts_in_megatron(megatron, i)) hf.set(Config::at("mlp_only_layers", dense++), i);
+}
+
+bool Qwen3Moe::recognises(const Config& megatron) {
+  if (!is_decoder(megatron, Generation::qwen3) || !is_plain(megatron) || !megatron.has("num_moe_experts")) return false;
+  const auto first = first_of("moe_router_load_balancing_type");
+  const auto balancing = megatron.string(megatron.has(first) ? first : "moe_router_load_balancing_type", "");
+  // OLMoE, whose norms reach over all heads, has the rest in common with a Qwen3-MoE that does not normalise scores.
+  const bool olmoe = megatron.flag("moe_router_pre_softmax") && balancing == "seq_aux_loss";
+  return !olmoe && megatron.string("moe_router_score_function", "softmax") == "softmax" && !megatron.flag("moe_router_enable_expert_bias");
+}
+
+}  // namespace qwen
