@@ -17,7 +17,7 @@ struct QuantisedAnew {
   std::optional<LaidTensor> shape_tensor;  // an I32 tensor that holds the shape of the values
 };
 
-// What becomes of a plain leaf that `equation` uses; nothing if it stays plain. FP8: matrices of linear layers, as DeepSeek-V3's
+// What becomes of a plain leaf that `equation` uses; nothing if it stays plain. FP8: matrices of linear layers, with _scale_inv
 // files. MXFP4 and INT4: matrices of experts whose rows are whole groups of 32, as
 // compressed-tensors names them.
 std::optional<QuantisedAnew> quantised_anew(const Leaf& leaf, const Equation& equation, Quantize how, DType held);

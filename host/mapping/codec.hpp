@@ -1,5 +1,5 @@
 #pragma once
-// Block-scaled storage of weights: what a number of bytes and a grid of scales mean. Layouts: DeepSeek-V3's FP8 files,
+// Block-scaled storage of weights: what a number of bytes and a grid of scales mean. Layouts: FP8 files with _scale_inv,
 // the OCP Microscaling formats 1.0 (MXFP4), compressed-tensors' packed INT4.
 
 #include <cstdint>

@@ -107,7 +107,7 @@ void experts_to_megatron(const Config& hf, const Config& megatron, const Notes& 
 void experts_to_hugging_face(const Config& megatron, const Config& hf, const Generation& generation) {
   hf.set("num_experts", megatron.integer("num_moe_experts"));
   hf.set("num_experts_per_tok", megatron.integer("moe_router_topk", 2));
-  hf.set("moe_intermediate_size", megatron.integer("moe_ffn_hidden_size", megatron.integer("ffn_hidden_size")));
+  hf.set("moe_intermediate_size", megatron.integer(megatron.has("moe_ffn_hidden_size") ? "moe_ffn_hidden_size" : "ffn_hidden_size"));
   hf.set("shared_expert_intermediate_size", megatron.integer("moe_shared_expert_intermediate_size"));
   // Megatron-LM may balance in several ways at a time, with a list of coefficients.
   take_number(hf, "router_aux_loss_coef", megatron, {"moe_aux_loss_coeff.0", "moe_aux_loss_coeff"}, 0.001);

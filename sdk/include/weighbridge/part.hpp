@@ -26,7 +26,7 @@ struct Default {
 
 // Given to Config::part in both translations (that of the Hugging Face document) and to Model::part in the equations.
 struct Part {
-  std::string_view architecture;             // whose family is asked: "Qwen3ForCausalLM"
+  std::string_view architecture;             // whose family is asked: "MyModelForCausalLM"
   std::string_view config;                   // path of its part of config.json: "text_config"; empty: all of it
   std::vector<std::string_view> inherited;   // fields that the whole config.json states for it: "tie_word_embeddings"
   std::vector<std::pair<std::string_view, std::string_view>> renames;  // beginnings of Hugging Face names: {"model.", "model.language_model."}
