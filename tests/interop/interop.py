@@ -193,6 +193,7 @@ class Interop:
     def __init__(self, program, judges, golden, scratch):
         self.program, self.judges, self.golden, self.scratch = program, judges, golden, scratch
         self.imported, self.failures, self.passed = scratch / "imported", [], 0
+        self.own = {case for case, checks in listed_cases().items() if "own" in checks}
 
     def group(self, case):
         return next((self.golden / group for group in GROUPS if (self.golden / group / case).is_dir()), self.golden / "text")
@@ -209,10 +210,13 @@ class Interop:
             return ""
         return ", no logits to compare"
 
+    def quantised(self, case):
+        return "quantization_config" in json.loads((self.source(case) / "hf" / "config.json").read_text())
+
     def peer(self, case):
-        """The checkpoint to export: Megatron-Bridge's, or our own where it made none."""
+        """The checkpoint to export: Megatron-Bridge's, or our own where it made none or cases.txt calls for it."""
         made = self.source(case) / "megatron"
-        found = made if made.is_dir() else self.imported / case / "megatron"
+        found = made if made.is_dir() and case not in self.own else self.imported / case / "megatron"
         if not found.is_dir():
             raise Failed("there is no Megatron checkpoint to export")
         return found
@@ -261,10 +265,14 @@ class Interop:
                     self.say(case, "import", verdicts[case], "against the written-out layout" if exchanges else "")
 
     def export(self, case):
+        """A quantised source returns in its own storage, and its values are judged by an export without it."""
         target, hf = self.scratch / "exported" / case, self.source(case) / "hf"
-        self.program("export", megatron_path=self.peer(case), hf_model=hf, hf_path=target)
+        storage = {"quantize": "reference"} if self.quantised(case) else {}
+        self.program("export", megatron_path=self.peer(case), hf_model=hf, hf_path=target, **storage)
         note = check_tensors(hf, target)
         check_files(hf, target)
+        if storage:
+            self.program("export", megatron_path=self.peer(case), hf_model=hf, hf_path=target)
         return note + self.logits(case, target)
 
     def alone(self, case):
@@ -279,7 +287,7 @@ class Interop:
             run_config.write_text(run_config.read_text().replace(str(self.source(case) / "hf"), "/nowhere"))
         self.program("export", megatron_path=copy, hf_path=target)
         # Old repositories hold the rotary frequencies, which every reader computes; a Megatron checkpoint does not.
-        note = check_tensors(self.source(case) / "hf", target, without=".rotary_emb.inv_freq")
+        note = "plain" if self.quantised(case) else check_tensors(self.source(case) / "hf", target, without=".rotary_emb.inv_freq")
         return note + self.logits(case, target)
 
     def others_of(self, case):
@@ -344,11 +352,11 @@ def main():
 
     def of_check(check, cases):
         stands = {case: options.checks or listed.get(case, CHECKS) for case in cases}
-        return [case for case in cases if check in stands[case]]
+        return [case for case in cases if check in stands[case]]  # "own" is no check
 
     cases = options.only or list(listed)
     judged = of_check("import", cases)
-    made = interop.make_imports([case for case in cases if case in judged or interop.exchanges(case)])
+    made = interop.make_imports([case for case in cases if case in judged or interop.exchanges(case) or case in interop.own])
     interop.judge_imports([case for case in made if case in judged])
     for check in ("export", "alone", "others", "threads"):
         for case in of_check(check, cases):
