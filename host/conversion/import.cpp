@@ -145,7 +145,7 @@ Result<Conversion> prepare_import(const ImportOptions& options, Registry& regist
     for (const auto& piece : equation.expression.pieces) {
       const auto& stored = (*tensors)[piece.leaf];
       if (auto status = append_copies(piece.map, stored, output.dtype, piece.addend, output.copies); !status) return status.error();
-      cast_tensors += stored.dtype != output.dtype && stored.extents.front().file < repository->catalogue.files.size();
+      cast_tensors += bits(stored.dtype) >= bits(output.dtype) && stored.dtype != output.dtype && stored.extents.front().file < repository->catalogue.files.size();
     }
     order_copies(output.copies);
   }

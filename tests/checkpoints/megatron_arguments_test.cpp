@@ -183,6 +183,20 @@ TEST(MegatronArguments, GiveBackTheDocumentTheyWereMadeOf) {
   EXPECT_THAT(back->notes, IsEmpty());
 }
 
+TEST(MegatronArguments, HoldTextsOfJson) {
+  PickleArena arena;
+  auto document = object(kDocument);
+  document["heterogeneous_layers_config_encoded_json"] = object(R"({"block_configs":[{"ffn":{"ffn_mult":0.5}}]})");
+  auto arguments = arguments_from_document(document, 128, arena);
+  ASSERT_TRUE(arguments);
+  const auto text = arguments->find("heterogeneous_layers_config_encoded_json");
+  ASSERT_TRUE(text);
+  EXPECT_EQ(text->text(), "{\n  \"block_configs\": [\n    {\n      \"ffn\": {\n        \"ffn_mult\": 0.5\n      }\n    }\n  ]\n}\n");
+  auto back = document_from_arguments(*arguments, "common.pt");
+  ASSERT_TRUE(back) << back.error().text();
+  EXPECT_EQ(back->document, document);
+}
+
 TEST(MegatronArguments, AreWhatMegatronTakesOver) {
   PickleArena arena;
   auto document = object(kDocument);

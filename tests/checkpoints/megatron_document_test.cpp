@@ -42,7 +42,21 @@ TEST(MegatronDocument, DecidesBetweenStackedAndPerLayerKeys) {
   EXPECT_FALSE(per_layer_keys(object(R"({"some_stack_spec":null,"transformer_layer_spec":{"_target_":"a.b","_call_":false}})")));
   EXPECT_TRUE(per_layer_keys(object(R"({"heterogeneous_block_specs":true})")));
   EXPECT_TRUE(per_layer_keys(object(R"({"heterogeneous_layers_config_encoded_json":"{}"})")));
+  EXPECT_TRUE(per_layer_keys(object(R"({"heterogeneous_layers_config_encoded_json":{"block_configs":[]}})")));
+  EXPECT_FALSE(per_layer_keys(object(R"({"heterogeneous_layers_config_encoded_json":""})")));
   EXPECT_TRUE(per_layer_keys(object(R"({"hetereogenous_dist_checkpoint":true})")));
+}
+
+TEST(MegatronDocument, HoldsWhatATextOfJsonSays) {
+  EXPECT_TRUE(holds_json("heterogeneous_layers_config_encoded_json"));
+  EXPECT_FALSE(holds_json("heterogeneous_layers_config_path"));
+  const boost::json::value text = "{\n  \"a\": [\n    1e-05\n  ],\n  \"b\": null\n}\n";
+  const auto said = decoded_json(text);
+  EXPECT_EQ(said, boost::json::parse(R"({"b":null,"a":[1e-05]})"));
+  EXPECT_EQ(encoded_json(said), text);
+  for (const auto* other : {"", "no JSON", "[1]"}) EXPECT_EQ(decoded_json(other), boost::json::value(other));
+  EXPECT_EQ(decoded_json(nullptr), boost::json::value(nullptr));
+  EXPECT_EQ(encoded_json("no JSON"), boost::json::value("no JSON"));
 }
 
 TEST(MegatronDocument, TranslatesActivations) {

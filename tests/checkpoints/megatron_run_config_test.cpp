@@ -51,6 +51,15 @@ TEST(MegatronRunConfig, KnowsEveryActivation) {
             boost::json::parse(R"({"_call_":false,"_target_":"a.b"})"));
 }
 
+TEST(MegatronRunConfig, ReadsAndWritesTextsOfJson) {
+  const auto document = document_of("model:\n  layers_encoded_json: \"{\\\"n\\\": 2, \\\"a\\\": 0.5}\"\n");
+  EXPECT_EQ(document, object(R"({"layers_encoded_json":{"n":2,"a":0.5}})"));
+  const auto written = write_run_config(document);
+  auto yaml = parse_yaml(written, "run_config.yaml");
+  ASSERT_TRUE(yaml);
+  EXPECT_EQ(yaml->at("model").at("layers_encoded_json"), boost::json::value("{\n  \"a\": 0.5,\n  \"n\": 2\n}\n"));
+}
+
 TEST(MegatronRunConfig, RenewsOldNamesAndFlattensBuilders) {
   EXPECT_EQ(
       document_of("model:\n  hybrid_override_pattern: M-M*\n  pipeline_model_parallel_layout:\n    _target_: a.B\n"),

@@ -55,7 +55,7 @@ TEST(Report, JsonHasItsKeysAndValues) {
   const auto report = conversion_json(prepared(), run_report());
   EXPECT_THAT(keys(report),
               ElementsAre("command", "source", "destination", "family", "architecture", "bytes_read", "bytes_written",
-                          "seconds", "gb_per_second", "peak_memory_bytes", "threads", "tensors", "notes",
+                          "seconds", "gb_per_second", "peak_memory_bytes", "threads", "tensors", "encoding", "notes",
                           "training_flags", "warnings", "files"));
   EXPECT_EQ(report.at("command"), "import");
   EXPECT_EQ(report.at("family"), (boost::json::object{{"id", "family"}, {"version", "1.2.0"}}));
@@ -70,6 +70,7 @@ TEST(Report, JsonHasItsKeysAndValues) {
   EXPECT_EQ(tensors.at("padded").at("names").as_array().size(), 0U);
   EXPECT_EQ(report.at("files").at(1).at("path"), "t.json");
   EXPECT_EQ(report.at("files").at(1).at("carried"), true);
+  EXPECT_EQ(report.at("encoding").at("blocks_new").to_number<int>(), 0);
 }
 
 TEST(Report, TextTellsTheSame) {
@@ -89,6 +90,14 @@ TEST(Report, TextTellsTheSame) {
             "    --qk-layernorm\n"
             "\n"
             "  warning     A warning.\n");
+}
+
+TEST(Report, TellsWhatEncodingDid) {
+  auto run = run_report();
+  run.encoding = {30, 2, 0.0357};
+  EXPECT_THAT(conversion_text(prepared(), run),
+              testing::HasSubstr("  encoding    30 blocks keep their scales, 2 have new ones; values are off by 0.0357 of the largest in their block at most\n"));
+  EXPECT_EQ(conversion_json(prepared(), run).at("encoding").at("blocks_kept").to_number<int>(), 30);
 }
 
 TEST(PlanAccount, JsonIsComplete) {

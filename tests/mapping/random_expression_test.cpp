@@ -186,7 +186,7 @@ TEST(RandomExpressions, MeanWhatTheirOperatorsSay) {
     std::vector<PlainArray> back;  // what the leaves are once everything is brought back
     for (const auto& leaf : leaves)
       back.push_back({leaf.shape, std::vector<Origin>(static_cast<std::size_t>(element_count(leaf.shape).value()))});
-    EquationSet set{composition.algebra(), {}, {}};
+    EquationSet set{composition.algebra(), {}, {}, {}};
     for (const auto& [expression, array] : composition.items()) {
       ASSERT_EQ(expression.shape, array.shape);
       ASSERT_EQ(by_pieces(expression).cells, array.cells);
