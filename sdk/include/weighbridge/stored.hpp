@@ -89,7 +89,10 @@ inline std::pair<std::int64_t, std::int64_t> block_of(const wb_host* host, wb_ca
   for (const auto extent : grid) scales *= extent;
   if (scales == 1) return {rows, columns};
   const auto high = config.integer("quantization_config.weight_block_size.0", 128), wide = config.integer("quantization_config.weight_block_size.1", 128);
-  if (grid.size() == 2 && high > 0 && wide > 0 && grid[0] == (rows + high - 1) / high && grid[1] == (columns + wide - 1) / wide) return {high, wide};
+  // Of many matrices in one tensor, the blocks of one do not reach into the next.
+  const bool whole = grid.size() == 2 || (grid.size() == shape.size() && shape.size() > 2 && high > 0 && shape[shape.size() - 2] % high == 0);
+  if (whole && high > 0 && wide > 0 && scales / grid.back() == (rows + high - 1) / high && grid.back() == (columns + wide - 1) / wide)
+    return {high, wide};
   if (scales == rows) return {1, columns};
   if (grid.size() == shape.size() && scales / grid.back() == rows && columns % grid.back() == 0) return {1, columns / grid.back()};
   throw Failure(name + " has scales of a shape that no known block size gives");
