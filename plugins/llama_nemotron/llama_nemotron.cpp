@@ -40,7 +40,8 @@ std::int64_t groups_of(const Config& c, const std::string& attention) {
   if (const auto groups = c.find_integer(attention + ".num_query_groups")) return *groups;
   const auto heads = c.integer("num_attention_heads"), shared = c.integer(attention + ".n_heads_in_group");
   if (shared < 1 || heads % shared != 0)
-    throw Failure(attention + ".n_heads_in_group is " + std::to_string(shared) + ", which does not divide num_attention_heads " + std::to_string(heads));
+    throw Failure(attention + ".n_heads_in_group is " + std::to_string(shared) + ", which does not divide num_attention_heads " +
+                  std::to_string(heads));
   return heads / shared;
 }
 
@@ -48,8 +49,9 @@ std::int64_t groups_of(const Config& c, const std::string& attention) {
 std::int64_t ffn_of(const Config& c, const std::string& mlp) {
   for (const auto* width : {".ffn_hidden_size", ".intermediate_size"})
     if (const auto stated = c.find_integer(mlp + width)) return *stated;
-  const auto about = static_cast<std::int64_t>(2 * c.number(mlp + ".ffn_mult") * static_cast<double>(c.integer("hidden_size")) / 3);
-  return (about + 255) / 256 * 256;
+  const auto about = 2 * c.number(mlp + ".ffn_mult") * static_cast<double>(c.integer("hidden_size")) / 3;
+  if (!(about >= 1 && about < 1e12)) throw Failure(mlp + ".ffn_mult gives the mlp no possible width");
+  return (static_cast<std::int64_t>(about) + 255) / 256 * 256;
 }
 
 std::string mlp_path(const Config& c, const std::string& block) { return block + (c.has(block + ".ffn") ? ".ffn" : ".mlp"); }
@@ -139,7 +141,8 @@ void config_in_config(const Config& hf, const Config& megatron) {
   for (std::int64_t i = 0; i < hf.integer("num_hidden_layers"); ++i) {
     const auto at = Config::at("block_configs", i), mlp = mlp_path(hf, at);
     const auto lacks = [&](const std::string& field) { return !hf.has(field) && !hf.is_null(field); };
-    if (lacks(at + ".attention.n_heads_in_group") && lacks(at + ".attention.num_query_groups")) megatron.set_null(inner + at + ".attention.n_heads_in_group");
+    if (lacks(at + ".attention.n_heads_in_group") && lacks(at + ".attention.num_query_groups"))
+      megatron.set_null(inner + at + ".attention.n_heads_in_group");
     if (!lacks(mlp + ".ffn_mult") || !lacks(mlp + ".ffn_hidden_size")) continue;
     if (const auto width = hf.find_integer(mlp + ".intermediate_size")) megatron.set(inner + mlp + ".ffn_hidden_size", *width);
     else megatron.set_null(inner + mlp + ".ffn_mult");
@@ -193,7 +196,8 @@ struct LlamaNemotron {
       const auto text = inner + "rope_parameters.";
       hf.set("rope_scaling.low_freq_factor", megatron.number(text + "low_freq_factor", kLow));
       hf.set("rope_scaling.high_freq_factor", megatron.number(text + "high_freq_factor", kHigh));
-      hf.set("rope_scaling.original_max_position_embeddings", static_cast<std::int64_t>(megatron.number(text + "original_max_position_embeddings", kOriginal)));
+      hf.set("rope_scaling.original_max_position_embeddings",
+             static_cast<std::int64_t>(megatron.number(text + "original_max_position_embeddings", kOriginal)));
     } else {
       hf.set_null("rope_scaling");
     }

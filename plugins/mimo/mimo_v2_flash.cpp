@@ -49,7 +49,11 @@ Groups groups_of(const Config& c) {
 
 // Old files give a distance instead of the list: every so many layers, one attends to everything.
 bool has_window(const Config& c, std::int64_t layer) {
-  if (!c.has("hybrid_layer_pattern") && c.has("hybrid_block_size")) return (layer + 1) % c.integer("hybrid_block_size") != 0;
+  if (!c.has("hybrid_layer_pattern") && c.has("hybrid_block_size")) {
+    const auto distance = c.integer("hybrid_block_size");
+    if (distance < 1) throw Failure("hybrid_block_size is " + std::to_string(distance) + "; it counts layers, from 1 on");
+    return (layer + 1) % distance != 0;
+  }
   return c.integer(Config::at("hybrid_layer_pattern", layer)) != 0;
 }
 bool is_mixture(const Config& c, std::int64_t layer) { return c.integer(Config::at("moe_layer_freq", layer)) != 0; }
@@ -106,8 +110,10 @@ void check(const Config& hf) {
   same("swa_num_attention_heads", "num_attention_heads", hf.integer("num_attention_heads"));
   same("swa_head_dim", "head_dim", head_width(hf));
   same("swa_v_head_dim", "v_head_dim", value_width(hf));
-  if (!hf.flag("add_swa_attention_sink_bias", true)) throw Failure("add_swa_attention_sink_bias is false; Megatron's layers with a window have sinks");
-  if (hf.flag("add_full_attention_sink_bias")) throw Failure("add_full_attention_sink_bias is true; Megatron's layers without a window have no sinks");
+  if (!hf.flag("add_swa_attention_sink_bias", true))
+    throw Failure("add_swa_attention_sink_bias is false; Megatron's layers with a window have sinks");
+  if (hf.flag("add_full_attention_sink_bias"))
+    throw Failure("add_full_attention_sink_bias is true; Megatron's layers without a window have no sinks");
   if (hf.integer("n_shared_experts", 0) != 0) throw Failure("n_shared_experts is not 0; MiMo-V2-Flash's equations have no shared experts");
   if (const auto scores = hf.string("scoring_func", "sigmoid"); scores != "sigmoid")
     throw Failure("scoring_func is " + scores + "; MiMo-V2-Flash scores experts by sigmoid");

@@ -24,7 +24,7 @@ void Qwen2Audio::to_megatron(Config hf, Config megatron, Notes) {
   hf.part(language_model());
   megatron.set("_target_", "megatron.bridge.models.qwen_audio.qwen2_audio_provider.Qwen2AudioModelProvider");
   keep_object(megatron, "hf_config", "", "transformers.models.qwen2_audio.configuration_qwen2_audio.Qwen2AudioConfig");
-  megatron.set("hf_config.dtype", megatron.string("params_dtype", "float32"));
+  for (const auto* dtype : {"hf_config.dtype", "autocast_dtype"}) megatron.set(dtype, megatron.string("params_dtype", "float32"));
   megatron.set("audio_token_id", hf.integer("audio_token_index", 151646));
   megatron.set("bos_token_id", hf.integer("bos_token_id", 151643));
   megatron.set("eos_token_id", hf.integer("eos_token_id", 151645));

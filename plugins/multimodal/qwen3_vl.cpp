@@ -23,19 +23,19 @@ struct Kind {
   std::string_view module, prefix;  // of transformers' configuration classes
   std::string_view provider;
   std::vector<Default> sizes;     // of the text configuration's class
-  bool ends{};                    // whether that class knows no tokens of beginning and end, and Megatron's defaults count
+  bool experts{};
 };
 
 Kind dense() {
   return {"Qwen3ForCausalLM", "qwen3_vl_text", "qwen3_vl", "Qwen3VL", "Qwen3VLModelProvider",
           {{"vocab_size", 151936}, {"hidden_size", 4096}, {"intermediate_size", 22016}, {"num_hidden_layers", 32}, {"num_attention_heads", 32},
-           {"num_key_value_heads", 32}, {"head_dim", 128}, {"max_position_embeddings", 128000}}, true};
+           {"num_key_value_heads", 32}, {"head_dim", 128}, {"max_position_embeddings", 128000}}, false};
 }
 
 Kind with_experts() {
   return {"Qwen3MoeForCausalLM", "qwen3_vl_moe_text", "qwen3_vl_moe", "Qwen3VLMoe", "Qwen3VLMoEModelProvider",
           {{"vocab_size", 151936}, {"hidden_size", 2048}, {"intermediate_size", 5632}, {"num_hidden_layers", 24}, {"num_attention_heads", 16},
-           {"num_key_value_heads", 16}, {"max_position_embeddings", 128000}, {"moe_intermediate_size", 1408}, {"num_experts_per_tok", 4}}, false};
+           {"num_key_value_heads", 16}, {"max_position_embeddings", 128000}, {"moe_intermediate_size", 1408}, {"num_experts_per_tok", 4}}, true};
 }
 
 std::int64_t experts_of(const Config& c) { return c.integer("text_config.num_experts", c.integer("text_config.num_local_experts", 60)); }
@@ -44,6 +44,7 @@ Part language_model(const Kind& kind, const Config& c) {
   Part part{kind.architecture, "text_config", {"tie_word_embeddings", "torch_dtype", "dtype", "quantization_config"},
             {{"model.", "model.language_model."}}, "language_model.", kind.sizes};
   if (!c.has("text_config.rope_parameters.rope_theta")) part.defaults.push_back({"rope_theta", kBase});
+  if (kind.experts) part.defaults.push_back({"num_experts", experts_of(c)});  // which new files call num_local_experts
   return part;
 }
 
@@ -68,21 +69,23 @@ std::string rope_to_megatron(const Config& hf, const Config& megatron) {
 void config_to_megatron(const Kind& kind, const Config& hf, const Config& megatron, const Notes& notes) {
   hf.part(language_model(kind, hf));
   megatron.set("_target_", "megatron.bridge.models.qwen_vl.qwen3_vl_provider." + std::string{kind.provider});
-  const auto classes = "transformers.models." + std::string{kind.module} + ".configuration_" + std::string{kind.module} + "." + std::string{kind.prefix};
+  const std::string module{kind.module}, classes = "transformers.models." + module + ".configuration_" + module + "." + std::string{kind.prefix};
   keep_object(megatron, "vision_config", "vision_config", classes + "VisionConfig");
-  megatron.set("vision_config.model_type", std::string{kind.module} + "_vision");
+  megatron.set("vision_config.model_type", module + "_vision");  // older files have the whole model's there
   keep_object(megatron, "hf_text_config", "text_config", classes + "TextConfig");
-  for (const auto* object : {"vision_config", "hf_text_config"})
-    megatron.set(std::string{object} + ".dtype", megatron.string("params_dtype", "float32"));
+  for (const auto* dtype : {"vision_config.dtype", "hf_text_config.dtype", "autocast_dtype"})
+    megatron.set(dtype, megatron.string("params_dtype", "float32"));
 
   const auto rope = rope_to_megatron(hf, megatron);
   if (megatron.has("yarn_rotary_scaling_factor"))
     notes(rope + " is of type yarn, which Megatron's Qwen3-VL does not compute: a run there sees unscaled positions");
+  if (const auto activation = hf.string("vision_config.hidden_act", "gelu_pytorch_tanh"); activation != "gelu_pytorch_tanh")
+    notes("vision_config.hidden_act is " + activation + "; Megatron's Qwen3-VL sees with gelu_pytorch_tanh");
   for (int i = 0; i < 4; ++i) megatron.set(kTokens[i], hf.integer(kTokens[i], kTokenDefaults[i]));
   for (const auto& [token, otherwise] : {std::pair{"bos_token_id", 151643}, std::pair{"eos_token_id", 151645}}) {
     if (megatron.adopt(token, std::string{"text_config."} + token)) continue;
-    if (kind.ends) megatron.set(token, otherwise);
-    else megatron.set_null(token);
+    if (kind.experts) megatron.set_null(token);
+    else megatron.set(token, otherwise);  // its text configuration knows no such field, and Megatron's default counts
   }
 }
 
@@ -93,6 +96,13 @@ void config_to_hugging_face(const Kind& kind, const Config& megatron, const Conf
   hf.set("text_config.rope_scaling.mrope_interleaved", true);
   hf.adopt("text_config.rope_scaling.mrope_section", "mrope_section");
   hf.set("text_config.rope_scaling.rope_type", "default");
+  if (megatron.has("yarn_rotary_scaling_factor")) {
+    hf.set("text_config.rope_scaling.rope_type", "yarn");
+    for (const auto& [ours, theirs] : {std::pair{"rotary_scaling_factor", "factor"}, std::pair{"beta_fast", "beta_fast"},
+                                       std::pair{"original_max_position_embeddings", "original_max_position_embeddings"},
+                                       std::pair{"beta_slow", "beta_slow"}})
+      hf.adopt(std::string{"text_config.rope_scaling."} + theirs, std::string{"yarn_"} + ours);
+  }
   for (const auto* token : {"bos_token_id", "eos_token_id"}) hf.adopt(std::string{"text_config."} + token, token);
   hf.adopt("vision_config", "vision_config");
   for (int i = 0; i < 4; ++i) hf.set(kTokens[i], megatron.integer(kTokens[i], kTokenDefaults[i]));
@@ -112,7 +122,7 @@ void unpack_experts(const Config& c, const Model& model) {
   const auto hidden = c.integer("text_config.hidden_size", 2048), width = c.integer("text_config.moe_intermediate_size", 1408);
   const auto experts = experts_of(c);
   for (std::int64_t i = 0; i < c.integer("text_config.num_hidden_layers", 24); ++i) {
-    const auto layer = "layers." + std::to_string(i) + ".mlp.experts.", name = "model.language_model." + layer;
+    const auto name = "model.language_model.layers." + std::to_string(i) + ".mlp.experts.";
     if (model.source_has(name + "0.gate_proj.weight")) continue;  // each expert has tensors of its own
     const auto packed_gates = model.source(name + "gate_up_proj"), packed_down = model.source(name + "down_proj");
     const bool written = packed_gates && packed_down ? packed_gates->shape == Dimensions{experts, 2 * width, hidden} &&
@@ -142,11 +152,11 @@ bool Qwen3Vl::recognises(const Config& megatron) { return is_built_by(megatron, 
 void Qwen3VlMoe::to_megatron(Config hf, Config megatron, Notes notes) {
   config_to_megatron(with_experts(), hf, megatron, notes);
   if (megatron.has("moe_layer_freq.0"))
-    throw Failure("text_config.mlp_only_layers or decoder_sparse_step leaves layers without experts; all layers of Megatron's Qwen3-VL-MoE have them");
+    throw Failure("text_config.mlp_only_layers or decoder_sparse_step leaves layers without experts; "
+                  "all layers of Megatron's Qwen3-VL-MoE have them");
   if (const auto hidden = megatron.integer("hidden_size"), width = megatron.integer("moe_ffn_hidden_size"); squares(hidden, width))
     notes("the packed tensors of experts are square in part; which way round they are the other part tells, while transformers and Megatron-Bridge "
           "take a square one for transposed");
-  megatron.set("num_moe_experts", experts_of(hf));
   megatron.set("hf_text_config.num_experts", experts_of(hf));
   megatron.set("moe_router_pre_softmax", false);  // chosen scores always add up to one, whatever norm_topk_prob says
   megatron.set("head_dim", megatron.integer("kv_channels"));

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cstdlib>
 
-namespace step {
+namespace stepfun {
 namespace {
 
 using weighbridge::Failure;
@@ -20,7 +20,8 @@ std::vector<bool> mixtures_of(const Config& hf, std::int64_t layers) {
   };
   if (hf.is_text("moe_layers_enum")) {
     const auto text = hf.string("moe_layers_enum", "");
-    if (text.find_first_not_of("0123456789, ") != std::string::npos) throw Failure("moe_layers_enum is " + text + "; layer numbers and commas are expected");
+    if (text.find_first_not_of("0123456789, ") != std::string::npos)
+      throw Failure("moe_layers_enum is " + text + "; layer numbers and commas are expected");
     for (std::size_t at = 0; at < text.size(); at = std::min(text.find(',', at), text.size() - 1) + 1)
       if (text[at] != ',') mark(std::strtoll(text.c_str() + at, nullptr, 10));
   } else if (const auto count = hf.find_count("moe_layers_enum")) {
@@ -85,4 +86,4 @@ bool has_router_bias(const Config& hf, const Geometry& geometry) {
   return hf.flag("use_moe_router_bias", hf.source_has("model.layers." + std::to_string(first) + ".moe.router_bias"));
 }
 
-}  // namespace step
+}  // namespace stepfun

@@ -6,7 +6,7 @@
 
 #include "geometry.hpp"
 
-namespace step {
+namespace stepfun {
 namespace {
 
 using namespace weighbridge;
@@ -31,11 +31,14 @@ void check(const Config& hf, const Notes& notes) {
   if (const auto activation = hf.string("hidden_act", "silu"); activation != "silu")
     throw Failure("hidden_act is " + activation + "; Step-3.5 computes with silu");
   const auto elsewhere = [&](std::string_view field, std::string_view why) {
-    notes(std::string{field} + ": " + std::string{why} + ", so a run there computes otherwise; exporting with this checkpoint as --hf-model keeps it");
+    notes(std::string{field} + ": " + std::string{why} +
+          ", so a run there computes otherwise; exporting with this checkpoint as --hf-model keeps it");
   };
-  if (!hf.flag("norm_expert_weight", true)) elsewhere("norm_expert_weight is false", "Megatron-Core makes the weights of the chosen experts sum to 1");
+  if (!hf.flag("norm_expert_weight", true))
+    elsewhere("norm_expert_weight is false", "Megatron-Core makes the weights of the chosen experts sum to 1");
   for (std::int64_t i = 0; i < hf.find_count("use_rope_layers").value_or(0); ++i)
-    if (hf.integer(Config::at("use_rope_layers", i)) == 0) throw Failure(Config::at("use_rope_layers", i) + " is 0; Megatron turns all layers of Step-3.5");
+    if (hf.integer(Config::at("use_rope_layers", i)) == 0)
+      throw Failure(Config::at("use_rope_layers", i) + " is 0; Megatron turns the heads of all layers of Step-3.5");
   if (hf.has("partial_rotary_factors") || hf.has("swiglu_limits"))
     elsewhere("partial_rotary_factors, swiglu_limits", "Megatron-Bridge forgets them when it loads a checkpoint");
 }
@@ -47,7 +50,8 @@ void rope_to_megatron(const Config& hf, const Geometry& g, const Config& megatro
   if (hf.has("rope_theta.0")) {
     megatron.set("rotary_base", hf.number("rope_theta.0"));
     megatron.set_list("rotary_base_per_layer");
-    for (std::int64_t i = 0; i < *hf.find_count("rope_theta"); ++i) megatron.set(Config::at("rotary_base_per_layer", i), hf.number(Config::at("rope_theta", i)));
+    for (std::int64_t i = 0; i < *hf.find_count("rope_theta"); ++i)
+      megatron.set(Config::at("rotary_base_per_layer", i), hf.number(Config::at("rope_theta", i)));
   } else if (hf.has("rope_parameters.full_attention") || hf.has("rope_parameters.sliding_attention")) {  // as newer files say it
     std::int64_t i = 0;
     megatron.set_list("rotary_base_per_layer");
@@ -190,4 +194,4 @@ void config_to_hugging_face(const Config& megatron, const Config& hf, const Note
   hf.set("auto_map.AutoModelForCausalLM", "modeling_step3p5.Step3p5ForCausalLM");
 }
 
-}  // namespace step
+}  // namespace stepfun

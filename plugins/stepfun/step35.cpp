@@ -14,8 +14,8 @@
 namespace {
 
 using namespace weighbridge;
-using step::Geometry;
-using step::Heads;
+using stepfun::Geometry;
+using stepfun::Heads;
 
 struct Attention {
   std::int64_t hidden{};
@@ -59,7 +59,8 @@ void mixture_equations(const MegatronLayer& layer, const HuggingFaceLayer& hf, c
   layer["mlp.router.weight"] = replicated(hf("moe.gate.weight", {g.experts, g.hidden}));
   // A buffer that Megatron counts up in float32, whatever the weights are in.
   if (bias)
-    layer["mlp.router.expert_bias"] = Parameter{cast(hf("moe.router_bias", {g.experts}), WB_DTYPE_F32), WB_SPLIT_NONE, WB_EXTRA_ABSENT, WB_KEEP_DTYPE};
+    layer["mlp.router.expert_bias"] =
+        Parameter{cast(hf("moe.router_bias", {g.experts}), WB_DTYPE_F32), WB_SPLIT_NONE, WB_EXTRA_ABSENT, WB_KEEP_DTYPE};
   const Dimensions wide{g.expert_width, g.hidden}, narrow{g.hidden, g.expert_width};
   const auto gate = hf("moe.gate_proj.weight", {g.experts, wide[0], wide[1]}), up = hf("moe.up_proj.weight", {g.experts, wide[0], wide[1]}),
              down = hf("moe.down_proj.weight", {g.experts, narrow[0], narrow[1]});
@@ -75,8 +76,8 @@ struct Step35 {
   static constexpr std::string_view architectures[] = {"Step3p5ForCausalLM"};
   static constexpr std::string_view model_types[] = {"step3p5"};
 
-  static void to_megatron(Config hf, Config megatron, Notes notes) { step::config_to_megatron(hf, megatron, notes); }
-  static void to_hugging_face(Config megatron, Config hf, Notes notes) { step::config_to_hugging_face(megatron, hf, notes); }
+  static void to_megatron(Config hf, Config megatron, Notes notes) { stepfun::config_to_megatron(hf, megatron, notes); }
+  static void to_hugging_face(Config megatron, Config hf, Notes notes) { stepfun::config_to_hugging_face(megatron, hf, notes); }
   static bool recognises(const Config& megatron) {
     const auto provider = megatron.string("_target_", "");
     return provider.empty() ? megatron.has("sliding_attention_setting") : provider.ends_with(".Step35ModelProvider");
@@ -84,12 +85,12 @@ struct Step35 {
 
   static void equations(const Config& c, Model& model) {
     const auto megatron = model.megatron();
-    const auto predictions = megatron.integer("mtp_num_layers", step::predictions_of(c).value_or(0));
-    const auto g = step::geometry_of(c, predictions);
+    const auto predictions = megatron.integer("mtp_num_layers", stepfun::predictions_of(c).value_or(0));
+    const auto g = stepfun::geometry_of(c, predictions);
     const auto hidden = g.hidden, rows = c.integer("vocab_size", 128815), layers = static_cast<std::int64_t>(g.layers.size());
-    const Attention attention{hidden, c.flag("use_head_wise_attn_gate", true), megatron.flag("qk_layernorm", step::has_head_norms(c))};
+    const Attention attention{hidden, c.flag("use_head_wise_attn_gate", true), megatron.flag("qk_layernorm", stepfun::has_head_norms(c))};
     const auto* head = c.flag("tie_word_embeddings") ? "model.embed_tokens.weight" : "lm_head.weight";
-    const bool bias = megatron.flag("moe_router_enable_expert_bias", step::has_router_bias(c, g));
+    const bool bias = megatron.flag("moe_router_enable_expert_bias", stepfun::has_router_bias(c, g));
 
     model["embedding.word_embeddings.weight"] = vocabulary(model.tensor("model.embed_tokens.weight", {rows, hidden}));
     for (const auto& [decoder, hf, index] : model.layers("decoder.layers.", "model.layers.", layers)) {
@@ -118,4 +119,4 @@ struct Step35 {
 
 }  // namespace
 
-const wb_plugin* wb_plugin_v1() { return weighbridge::plugin<Step35>("step", "1.0.0"); }
+const wb_plugin* wb_plugin_v1() { return weighbridge::plugin<Step35>("stepfun", "1.0.0"); }

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-namespace step {
+namespace stepfun {
 
 using weighbridge::Config;
 
@@ -42,4 +42,4 @@ bool has_router_bias(const Config& hf, const Geometry& geometry);
 
 inline std::int64_t layers_of(const Config& hf) { return hf.integer("num_hidden_layers", 45); }
 
-}  // namespace step
+}  // namespace stepfun
