@@ -72,9 +72,9 @@ std::optional<LiveTensor> find_live(const Catalogue& catalogue, std::string_view
 // empty.
 std::optional<LiveTensor> find_live_expert(const Catalogue& catalogue, std::string_view prefix, std::int64_t layer,
                                            std::string_view rest, std::int64_t expert);
-// The layers that the stack `prefix` has on disk, stacked or each apart; nothing if it has none. Error: stacked keys
-// that disagree about it.
-Result<std::optional<std::int64_t>> count_layers(const Catalogue& catalogue, std::string_view prefix);
+// The layers that the stack `prefix` has on disk, stacked or each apart; nothing if it has none. Layers of one kind may be
+// stacked apart from others of the stack: then the largest number.
+std::optional<std::int64_t> count_layers(const Catalogue& catalogue, std::string_view prefix);
 
 // Element `index` of the first axis, as a tensor of one axis less; `index` must be in it.
 StoredTensor leading_slice(const StoredTensor& tensor, std::int64_t index);

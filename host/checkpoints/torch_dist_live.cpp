@@ -132,26 +132,15 @@ std::optional<LiveTensor> find_live_expert(const Catalogue& catalogue, std::stri
   return at_key(catalogue, fmt::format("{}{}", prefix, together), name, std::array{layer, expert});
 }
 
-Result<std::optional<std::int64_t>> count_layers(const Catalogue& catalogue, std::string_view prefix) {
+std::optional<std::int64_t> count_layers(const Catalogue& catalogue, std::string_view prefix) {
   std::optional<std::int64_t> count;
-  std::string_view first;  // the key that the count came from
-  std::int64_t apart = 0;
   for (auto it = catalogue.tensors.lower_bound(prefix); it != catalogue.tensors.end() && it->first.starts_with(prefix);
        ++it) {
     const auto& [key, tensor] = *it;
-    if (const auto layer = layer_number(std::string_view{key}.substr(prefix.size()))) {
-      apart = std::max(apart, *layer + 1);
-      continue;
-    }
-    const auto layers = tensor.shape.empty() ? 0 : tensor.shape[0];
-    if (count && *count != layers)
-      return Error{Error::Kind::mismatch, catalogue.files.empty() ? "" : catalogue.files.front().parent_path().string(),
-                   key, fmt::format("has {} layers, but {} has {}", layers, first, *count),
-                   "Take a complete copy of the checkpoint"};
-    count = layers;
-    first = key;
+    const auto apart = layer_number(std::string_view{key}.substr(prefix.size()));
+    const auto layers = apart ? *apart + 1 : tensor.shape.empty() ? 0 : tensor.shape[0];
+    count = std::max(count.value_or(0), layers);
   }
-  if (apart > 0) count = std::max(count.value_or(0), apart);
   return count;
 }
 

@@ -17,7 +17,8 @@ constexpr std::string_view kFields[] = {
     "rope_scaling_factor", "seq_len_interpolation_factor", "window_size", "num_moe_experts", "moe_ffn_hidden_size",
     "moe_router_topk", "moe_layer_freq", "moe_shared_expert_intermediate_size", "multi_latent_attention", "q_lora_rank",
     "kv_lora_rank", "qk_head_dim", "qk_pos_emb_head_dim", "v_head_dim", "mtp_num_layers", "hybrid_layer_pattern",
-    "mamba_num_heads", "mamba_head_dim", "mamba_state_dim", "mamba_num_groups",
+    "mamba_num_heads", "mamba_head_dim", "mamba_state_dim", "mamba_num_groups", "linear_num_key_heads", "linear_num_value_heads", "linear_key_head_dim",
+    "linear_value_head_dim", "linear_conv_kernel_dim", "attention_output_gate", "experimental_attention_variant",
 };
 
 // "ME|M*E" says also where a pipeline is cut, which is no part of the model.

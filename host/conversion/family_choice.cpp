@@ -38,8 +38,7 @@ Result<ChosenFamily> choose_family(const ConfigDocument& megatron, const std::op
         if (std::ranges::find(own, *architecture) == own.end()) continue;
       } else {
         auto known = recognises(family, megatron);
-        if (!known) return known.error();
-        if (!*known) continue;
+        if (!known || !*known) continue;  // a document that a family cannot even read is not its own
       }
       const auto types = model_types_of(family);
       candidates.push_back({family, architecture.value_or(own.front()), types.empty() ? "" : types.front()});

@@ -83,9 +83,7 @@ Result<MegatronFacts> facts_of(const TorchDistCheckpoint& checkpoint) {
       ++(found->second ? stack.per_layer_keys : stack.stacked_keys);
     }
   for (auto& [prefix, stack] : stacks) {
-    const auto layers = count_layers(checkpoint.catalogue, prefix);
-    if (!layers) return layers.error();
-    stack.layers = layers->value_or(0);
+    stack.layers = count_layers(checkpoint.catalogue, prefix).value_or(0);
     facts.stacks.push_back(std::move(stack));
   }
   return facts;
