@@ -259,5 +259,18 @@ TEST_F(Expressions, DecodeUnpacksHalfBytes) {
   expect_wrong(algebra_.tensor("p", {4, 2}), "used encoded and decoded");
 }
 
+TEST_F(Expressions, FillIsAWholeEquation) {
+  const auto ones = algebra_.fill(1.0, {3});
+  ASSERT_TRUE(ones) << ones.error().text();
+  EXPECT_EQ(ones->constant, 1.0);
+  EXPECT_TRUE(ones->padded);
+  EquationSet set{algebra_, {}, {}, {}};
+  set.equations.push_back({"", 0, 0, "norm.weight", *ones, Split::none, 1, false, false});
+  EXPECT_TRUE(prove(set));
+  const auto other = tensor("a", {3});
+  expect_wrong(algebra_.concat(0, {&*ones, &other}), "a constant is a whole equation");
+  expect_wrong(algebra_.fill(1.0, {0}), "impossible shape");
+}
+
 }  // namespace
 }  // namespace weighbridge
