@@ -33,7 +33,10 @@ DType output_dtype(const std::string& name, const Equation& equation, DType stor
                    const boost::json::object& document) {
   if (options.dtype && !equation.keep_dtype) return *options.dtype;
   if (const auto found = known.tensors.find(name); found != known.tensors.end()) return found->second.dtype;
-  if (equation.keep_dtype) return stored;
+  // A sum is kept in a type that holds it exactly, one wider than the tensor's own.
+  const bool sum = std::ranges::any_of(equation.expression.pieces, [](const auto& piece) { return piece.addend != 0; });
+  if (equation.keep_dtype && sum && stored == DType::f64) return DType::f32;
+  if (equation.keep_dtype && !(sum && stored == DType::f32)) return stored;
   return dtype_from_torch(string_field(document, "params_dtype").value_or("")).value_or(stored);
 }
 
