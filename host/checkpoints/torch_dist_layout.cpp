@@ -12,6 +12,7 @@
 #include "checkpoints/torch_dist_side_files.hpp"
 #include "formats/dcp_metadata.hpp"
 #include "formats/torch_writer.hpp"
+#include "mapping/live_name.hpp"
 
 namespace weighbridge {
 namespace {
@@ -19,11 +20,8 @@ namespace {
 constexpr std::string_view kEmbedding = "embedding.word_embeddings.weight";
 constexpr std::string_view kPredictionLayers = "mtp.layers.";  // multi-token prediction: always a key for each layer
 
-std::string live_name(const LiveParameter& parameter) {
-  auto name = parameter.prefix.empty() ? parameter.rest
-                                       : fmt::format("{}{}.{}", parameter.prefix, parameter.layer, parameter.rest);
-  if (parameter.experts > 0) name += std::to_string(parameter.expert);
-  return name;
+std::string name_of(const LiveParameter& parameter) {
+  return live_name(parameter.prefix, parameter.layer, parameter.rest, parameter.expert, parameter.experts);
 }
 
 // How the tensors of grouped experts are joined: an axis of experts, behind that of layers.
@@ -32,7 +30,7 @@ std::string key_rest(const LiveParameter& parameter) {
 }
 
 Error mismatch(const LiveParameter& parameter, std::string problem) {
-  const auto name = live_name(parameter);
+  const auto name = name_of(parameter);
   return Error{Error::Kind::mismatch, {}, name, std::move(problem), "Correct the equations of the model family"};
 }
 
@@ -174,7 +172,7 @@ class Writer {
       auto& file = layout_.files.back();
       const auto number = static_cast<std::uint32_t>(layout_.tensors.size());
       const DcpItem item{file_number, file.size, framing->size};
-      layout_.tensors.push_back({live_name(parameter),
+      layout_.tensors.push_back({name_of(parameter),
                                  file_number,
                                  file.size + framing->external.at(0),
                                  static_cast<std::uint64_t>(*bytes),

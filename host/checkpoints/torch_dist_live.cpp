@@ -9,6 +9,7 @@
 
 #include "checkpoints/torch_dist_checkpoint.hpp"
 #include "checkpoints/torch_dist_experts.hpp"
+#include "mapping/live_name.hpp"
 
 namespace weighbridge {
 namespace {
@@ -120,12 +121,11 @@ std::optional<LiveTensor> find_live(const Catalogue& catalogue, std::string_view
 std::optional<LiveTensor> find_live_expert(const Catalogue& catalogue, std::string_view prefix, std::int64_t layer,
                                            std::string_view rest, std::int64_t expert) {
   const auto apart = expert_key(rest, expert), together = experts_key(rest);
+  const auto name = live_name(prefix, layer, rest, expert, expert + 1);
   if (prefix.empty()) {
-    const auto name = fmt::format("{}{}", rest, expert);
     if (auto live = at_key(catalogue, apart, name)) return live;
     return at_key(catalogue, together, name, std::array{expert});
   }
-  const auto name = fmt::format("{}{}.{}{}", prefix, layer, rest, expert);
   if (auto live = at_key(catalogue, fmt::format("{}{}.{}", prefix, layer, apart), name)) return live;
   if (auto live = at_key(catalogue, fmt::format("{}{}.{}", prefix, layer, together), name, std::array{expert})) return live;
   if (auto live = at_key(catalogue, fmt::format("{}{}", prefix, apart), name, std::array{layer})) return live;

@@ -29,8 +29,8 @@ std::vector<std::size_t> tensors_of_files(const Plan& plan) {
 std::set<std::uint32_t> source_files(const Plan& plan, const OutputTensor& tensor) {
   std::set<std::uint32_t> files;
   for (const auto& copy : tensor.copies)
-    files.insert(copy.source_file < plan.sources.size() ? copy.source_file
-                                                        : plan.decoded[copy.source_file - plan.sources.size()].data.source_file);
+    if (const auto* decoded = plan.decoded_source(copy.source_file)) files.insert(decoded->data.source_file);
+    else files.insert(copy.source_file);
   return files;
 }
 

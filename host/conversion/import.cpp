@@ -138,14 +138,15 @@ Result<Conversion> prepare_import(const ImportOptions& options, Registry& regist
     output.name = equation.live_name();
     if (const auto constant = equation.expression.constant) {
       const auto filler = exact_bits(*constant, output.dtype);
-      if (!filler) return Error{Error::Kind::unsupported, "", output.name, fmt::format("{} is no value of {}", *constant, to_string(output.dtype)), "Give another --torch-dtype"};
+      if (!filler) return Error{Error::Kind::unsupported, options.hugging_face.string(), output.name, fmt::format("{} is no value of {}", *constant, to_string(output.dtype)), "Give another --torch-dtype"};
       output.filler = *filler;
       conversion.synthesised.push_back({output.name, fmt::format("{} everywhere; Hugging Face has no such tensor", *constant)});
     }
     for (const auto& piece : equation.expression.pieces) {
       const auto& stored = (*tensors)[piece.leaf];
       if (auto status = append_copies(piece.map, stored, output.dtype, piece.addend, output.copies); !status) return status.error();
-      cast_tensors += bits(stored.dtype) >= bits(output.dtype) && stored.dtype != output.dtype && stored.extents.front().file < repository->catalogue.files.size();
+      const bool decoded = set->algebra.leaves()[piece.leaf].decoding.has_value();
+      cast_tensors += !decoded && stored.dtype != output.dtype && bits(stored.dtype) >= bits(output.dtype);
     }
     order_copies(output.copies);
   }

@@ -3,11 +3,12 @@
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 
+#include "checkpoints/torch_dist_layout.hpp"
+
 namespace weighbridge {
 namespace {
 
 constexpr std::int64_t kBlock = 128, kGroup = 32;
-constexpr std::uint8_t kLinearState = 2;  // WB_EXTRA_EMPTY: what modules of linear layers keep
 
 std::optional<Codec> codec_of(Quantize how) {
   switch (how) {
@@ -27,7 +28,7 @@ std::optional<QuantisedAnew> quantised_anew(const Leaf& leaf, const Equation& eq
     return std::nullopt;
   const auto rows = leaf.shape[0], columns = leaf.shape[1];
   if (*codec == Codec::fp8_e4m3) {
-    if (equation.extra_state != kLinearState || equation.expression.shape.size() != 2) return std::nullopt;
+    if (equation.extra_state != static_cast<std::uint8_t>(ExtraState::empty) || equation.expression.shape.size() != 2) return std::nullopt;
     const BlockScaled form{*codec, kBlock, kBlock, leaf.shape};
     const Encoding data{Encoding::Part::data, form, true, DType::f32, held, {}};
     auto scales = data;

@@ -141,8 +141,8 @@ Result<std::int64_t> check_tensor(const Plan& plan, const OutputTensor& tensor,
     if (copy.source_file >= sizes.size())
       return faulty("", tensor.name, fmt::format("source file {} does not exist", copy.source_file));
     const auto range = bounds(copy.nest);
-    const auto& source = copy.source_file < plan.sources.size() ? plan.sources[copy.source_file]
-                                                               : std::filesystem::path{plan.decoded[copy.source_file - plan.sources.size()].name};
+    const auto* decoded = plan.decoded_source(copy.source_file);
+    const auto source = decoded ? std::filesystem::path{decoded->name} : plan.sources[copy.source_file];
     if (range.source_begin < 0 || static_cast<std::uint64_t>(range.source_end) > sizes[copy.source_file])
       return Error{Error::Kind::format, source.string(), tensor.name,
                    fmt::format("bytes {} to {} are to be read and the file has {}", range.source_begin,

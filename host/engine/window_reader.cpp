@@ -70,14 +70,15 @@ Status WindowReader::assemble(std::int64_t begin, std::int64_t end, std::span<st
       });
       return status;
     };
-    if (copy.source_file < plan_->sources.size()) {
+    const auto* decoded = plan_->decoded_source(copy.source_file);
+    if (decoded == nullptr) {
       FileSource source{*this, copy.source_file};
       if (auto status = gathered(source); !status) return status;
       continue;
     }
     if (!decoded_ || decoded_->first != copy.source_file)
       decoded_.emplace(copy.source_file,
-                       DecodedReader{plan_->decoded[copy.source_file - plan_->sources.size()],
+                       DecodedReader{*decoded,
                                      [this](std::uint32_t file, std::uint64_t offset, std::span<std::byte> into) { return read_source(file, offset, into); }});
     if (auto status = gathered(decoded_->second); !status) return status;
   }
@@ -92,7 +93,7 @@ Status WindowReader::encode(const Encoding& encoding, std::int64_t begin, std::i
   const auto aligned = (size + alignof(float) - 1) / alignof(float) * alignof(float);
   const auto strip_room = static_cast<std::size_t>(shape.strip_values) * sizeof(float);
   if (target.size() < aligned + strip_room)
-    return Error{Error::Kind::usage, "", plan_->tensors[*tensor_].name,
+    return Error{Error::Kind::usage, plan_->files[plan_->tensors[*tensor_].file].path.string(), plan_->tensors[*tensor_].name,
                  fmt::format("a strip of blocks takes {} bytes to encode", strip_room), "Give a larger --max-memory"};
   const auto strip_values = target.subspan(aligned, strip_room);
   const auto columns = encoding.form.columns();

@@ -48,6 +48,12 @@ namespace weighbridge {
 
 const wb_host& host_table();
 
+// The failure of a call, of which the first one counts.
+inline int32_t failed(wb_call* call, std::string sentence) {
+  if (call->failure.empty()) call->failure = std::move(sentence);
+  return WB_FAILED;
+}
+
 // Members of a struct that crossed the boundary may only be touched if they lie within the size its maker stated.
 template <class Struct, class Member>
 bool reaches(const Struct& value, Member Struct::*member) {

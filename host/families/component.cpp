@@ -13,13 +13,6 @@ namespace {
 
 constexpr std::size_t kMaxDepth = 4;
 
-std::string text(wb_string value) { return value.data ? std::string{value.data, value.size} : std::string{}; }
-
-int32_t failed(wb_call* call, std::string sentence) {
-  if (call->failure.empty()) call->failure = std::move(sentence);
-  return WB_FAILED;
-}
-
 // The path in what a part lies in of a field that the part calls `path`.
 std::string outwards(const wb_call& call, const Part& part, std::string path, bool writing) {
   const auto field = std::string_view{path}.substr(0, path.find('.'));

@@ -13,13 +13,6 @@
 namespace weighbridge {
 namespace {
 
-std::string_view view(wb_string text) { return text.data ? std::string_view{text.data, text.size} : std::string_view{}; }
-
-int32_t failed(wb_call* call, std::string sentence) {
-  if (call->failure.empty()) call->failure = std::move(sentence);
-  return WB_FAILED;
-}
-
 // Runs the body of a host function; what it throws (memory, mostly) becomes the call's failure and `otherwise` its result.
 template <class Body>
 auto contained(wb_call* call, decltype(std::declval<Body>()()) otherwise, Body&& body) noexcept -> decltype(body()) {

@@ -11,6 +11,7 @@
 
 #include "families/call.hpp"
 #include "families/call_state.hpp"
+#include "families/values.hpp"
 
 namespace weighbridge {
 namespace {
@@ -21,7 +22,6 @@ Error refused(const Manifest& manifest, std::string problem, std::string remedy 
   return {Error::Kind::plugin, manifest.library.string(), "plugin " + manifest.id, std::move(problem), std::move(remedy)};
 }
 
-std::string text(wb_string value) { return value.data ? std::string{value.data, value.size} : std::string{}; }
 
 // Keeps a library loaded until the process ends: tables and strings of it are in use, and unloading code that may
 // still run is a crash with no gain. Deliberately never destroyed.

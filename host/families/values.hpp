@@ -5,8 +5,14 @@
 
 #include <boost/json/value.hpp>
 #include <optional>
+#include <string>
+#include <string_view>
 
 namespace weighbridge {
+
+// A plugin's string, which lives as long as the plugin says; and a copy of it.
+inline std::string_view view(wb_string text) { return text.data ? std::string_view{text.data, text.size} : std::string_view{}; }
+inline std::string text(wb_string value) { return std::string{view(value)}; }
 
 // A plugin's value; nothing if it is of no known kind.
 std::optional<boost::json::value> made_value(const wb_value& value);

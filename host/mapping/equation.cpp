@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "mapping/coverage.hpp"
+#include "mapping/live_name.hpp"
 
 namespace weighbridge {
 namespace {
@@ -24,11 +25,7 @@ Status fault_of(const std::optional<CoverageFault>& fault, const std::string& na
 
 }  // namespace
 
-std::string Equation::live_name() const {
-  auto result = stack.empty() ? name : fmt::format("{}{}.{}", stack, layer, name);
-  if (experts > 0) result += std::to_string(expert);
-  return result;
-}
+std::string Equation::live_name() const { return weighbridge::live_name(stack, layer, name, expert, experts); }
 
 Status prove(const EquationSet& set) {
   const auto& leaves = set.algebra.leaves();

@@ -106,6 +106,12 @@ struct CarriedFile {
 struct Plan {
   std::vector<std::filesystem::path> sources;
   std::vector<DecodedSource> decoded;
+
+  // What a copy's source_file names where that is no file; else null.
+  const DecodedSource* decoded_source(std::uint32_t source_file) const {
+    return source_file < sources.size() ? nullptr : &decoded.at(source_file - sources.size());
+  }
+
   std::vector<OutputFile> files;
   std::vector<OutputTensor> tensors;  // ordered by file, then offset
   std::vector<Literal> literals;      // with the tensors they tile the files exactly

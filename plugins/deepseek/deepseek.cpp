@@ -69,8 +69,7 @@ void model_equations(const Config& c, Model& model, Generation generation) {
   for (auto number = layers + predictions; number < layers + stated; ++number)
     model.carried("model.layers." + std::to_string(number) + ".*", "the Megatron model has no such prediction layer");
   model["decoder.final_layernorm.weight"] = norm(model.tensor("model.norm.weight", {hidden}));
-  if (tied) model.tied("lm_head.weight", "model.embed_tokens.weight", "tie_word_embeddings");
-  else model["output_layer.weight"] = vocabulary(model.tensor("lm_head.weight", {rows, hidden}));
+  output_layer(model, tied, rows, hidden);
 }
 
 // What Megatron-Bridge says of all of them.

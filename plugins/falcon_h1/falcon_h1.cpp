@@ -175,10 +175,7 @@ struct FalconH1 {
     }
     model["decoder.final_norm.weight"] = norm(model.tensor("model.final_layernorm.weight", {hidden}));
     model["output_layer"] = module_state(WB_EXTRA_NONE);
-    if (c.flag("tie_word_embeddings"))
-      model.tied("lm_head.weight", "model.embed_tokens.weight", "tie_word_embeddings");
-    else
-      model["output_layer.weight"] = vocabulary(model.tensor("lm_head.weight", {rows, hidden}));
+    output_layer(model, c.flag("tie_word_embeddings"), rows, hidden);
   }
 };
 

@@ -75,10 +75,7 @@ inline void decoder_to_hugging_face(const Config& megatron, const Config& hf) {
 // What comes before the first layer and after the last one, but for the embedding's padding.
 inline void output_equations(const Config& c, const Model& model, const Sizes& sizes) {
   model["decoder.final_layernorm.weight"] = norm(model.tensor("model.norm.weight", {sizes.hidden}));
-  if (is_tied(c))
-    model.tied("lm_head.weight", "model.embed_tokens.weight", "tie_word_embeddings");
-  else
-    model["output_layer.weight"] = vocabulary(model.tensor("lm_head.weight", {sizes.rows, sizes.hidden}));
+  output_layer(model, is_tied(c), sizes.rows, sizes.hidden);
 }
 
 // From Gemma 2 on; a config.json of Gemma 1 has it as hidden_act.

@@ -165,10 +165,7 @@ struct GptOss {
       expert_equations(g, model, decoder, hf);
     }
     model["decoder.final_layernorm.weight"] = norm(model.tensor("model.norm.weight", {g.hidden}));
-    if (c.flag("tie_word_embeddings"))
-      model.tied("lm_head.weight", "model.embed_tokens.weight", "tie_word_embeddings");
-    else
-      model["output_layer.weight"] = vocabulary(model.tensor("lm_head.weight", {rows, g.hidden}));
+    output_layer(model, c.flag("tie_word_embeddings"), rows, g.hidden);
   }
 
   static void to_megatron(Config hf, Config megatron, Notes) {

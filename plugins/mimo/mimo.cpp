@@ -111,10 +111,7 @@ struct MiMo {
       mtp["final_layernorm.weight"] = norm(hf("final_layernorm.weight", {hidden}));
     }
     model["decoder.final_layernorm.weight"] = norm(model.tensor("model.norm.weight", {hidden}));
-    if (c.flag("tie_word_embeddings"))
-      model.tied("lm_head.weight", "model.embed_tokens.weight", "tie_word_embeddings");
-    else
-      model["output_layer.weight"] = vocabulary(model.tensor("lm_head.weight", {rows, hidden}));
+    output_layer(model, c.flag("tie_word_embeddings"), rows, hidden);
   }
 };
 

@@ -50,10 +50,7 @@ inline void outer_equations(const Config& c, const Model& model) {
   const auto hidden = c.integer("hidden_size"), rows = c.integer("vocab_size");
   model["embedding.word_embeddings.weight"] = vocabulary(model.tensor("model.embed_tokens.weight", {rows, hidden}));
   model["decoder.final_layernorm.weight"] = norm(model.tensor("model.norm.weight", {hidden}));
-  if (c.flag("tie_word_embeddings"))
-    model.tied("lm_head.weight", "model.embed_tokens.weight", "tie_word_embeddings");
-  else
-    model["output_layer.weight"] = vocabulary(model.tensor("lm_head.weight", {rows, hidden}));
+  output_layer(model, c.flag("tie_word_embeddings"), rows, hidden);
 }
 
 inline void config_to_megatron(const Config& hf, const Config& megatron, const Heads& heads, Generation generation) {

@@ -42,30 +42,12 @@ bool has_experts_in_megatron(const Config& megatron, std::int64_t layer) {
   return layer % megatron.integer("moe_layer_freq", 1) == 0;
 }
 
-// One tensor for all experts, as transformers holds them: entries [gate above up, hidden] and [hidden, width]. Files of
-// Qwen3-VL-MoE may hold the entries transposed; no numbers are such that both tensors fit both ways.
-void packed_experts(const MegatronLayer& decoder, const HuggingFaceLayer& hf, std::int64_t experts, std::int64_t width, std::int64_t hidden,
-                    bool transposed) {
-  const auto oriented = [&](std::string_view name, std::int64_t out, std::int64_t in) {
-    return transposed ? transpose(hf(name, {experts, in, out}), {0, 2, 1}) : hf(name, {experts, out, in});
-  };
-  const auto gate_up = oriented("mlp.experts.gate_up_proj", 2 * width, hidden), down = oriented("mlp.experts.down_proj", hidden, width);
-  const auto half = [&](std::int64_t e, std::int64_t begin) {
-    return reshape(slice(slice(gate_up, 0, e, e + 1), 1, begin, begin + width), {width, hidden});
-  };
-  grouped_experts(decoder, experts,
-      [&](std::int64_t e) { return concat(half(e, 0), half(e, width)); },
-      [&](std::int64_t e) { return reshape(slice(down, 0, e, e + 1), {hidden, width}); });
-}
-
 void expert_equations(const Config& c, const MegatronLayer& decoder, const HuggingFaceLayer& hf, std::int64_t hidden) {
   const auto experts = experts_of(c), width = expert_width(c);
   decoder["pre_mlp_layernorm.weight"] = norm(hf("post_attention_layernorm.weight", {hidden}));
   decoder["mlp.router.weight"] = replicated(hf("mlp.gate.weight", {experts, hidden}));
-  const auto gate_up = hf.source("mlp.experts.gate_up_proj"), down = hf.source("mlp.experts.down_proj");
-  if (gate_up && down) {
-    packed_experts(decoder, hf, experts, width, hidden,
-                   gate_up->shape == Dimensions{experts, hidden, 2 * width} && down->shape == Dimensions{experts, width, hidden});
+  if (hf.source("mlp.experts.gate_up_proj") && hf.source("mlp.experts.down_proj")) {
+    packed_experts(decoder, hf, "mlp.experts.", experts, width, hidden);
   } else {
     separate_experts(decoder, hf, "mlp.experts.", experts, width, hidden);
   }

@@ -99,31 +99,13 @@ void dense_mlp(const Geometry& g, const MegatronLayer& layer, const HuggingFaceL
   layer["mlp.linear_fc2.weight"] = row(hf("mlp.down_proj.weight", {g.hidden, g.ffn}));
 }
 
-// All experts in one tensor, of entries as above or, in some files, turned; no numbers are such that both tensors fit
-// both ways.
-void packed_experts(const Geometry& g, const MegatronLayer& layer, const HuggingFaceLayer& hf) {
-  const auto experts = g.experts, width = g.expert_width, hidden = g.hidden;
-  const auto up = hf.source("mlp.experts.gate_up_proj"), down = hf.source("mlp.experts.down_proj");
-  const bool turned = up && down && up->shape == Dimensions{experts, hidden, 2 * width} && down->shape == Dimensions{experts, width, hidden};
-  const auto all = [&](std::string_view name, std::int64_t rows, std::int64_t columns) {
-    return turned ? transpose(hf(name, {experts, columns, rows}), {0, 2, 1}) : hf(name, {experts, rows, columns});
-  };
-  const auto gates_and_ups = all("mlp.experts.gate_up_proj", 2 * width, hidden), downs = all("mlp.experts.down_proj", hidden, width);
-  const auto half = [&](std::int64_t e, std::int64_t begin) {
-    return reshape(slice(slice(gates_and_ups, 0, e, e + 1), 1, begin, begin + width), {width, hidden});
-  };
-  grouped_experts(layer, experts,
-      [&](std::int64_t e) { return concat(half(e, 0), half(e, width)); },
-      [&](std::int64_t e) { return reshape(slice(downs, 0, e, e + 1), {hidden, width}); });
-}
-
 // Experts, chosen by a router, beside one that all tokens share through a gate. `packed`: what the family's own
 // repositories have, where there is none to look at.
 void sparse_mlp(const Geometry& g, const Model& model, const MegatronLayer& layer, const HuggingFaceLayer& hf, bool packed) {
   layer["pre_mlp_layernorm.weight"] = norm(hf("post_attention_layernorm.weight", {g.hidden}));
   layer["mlp.router.weight"] = replicated(hf("mlp.gate.weight", {g.experts, g.hidden}));
   if (model.has_source()) packed = hf.source("mlp.experts.gate_up_proj") || hf.source("mlp.experts.gate_up_proj_packed");
-  if (packed) packed_experts(g, layer, hf);
+  if (packed) packed_experts(layer, hf, "mlp.experts.", g.experts, g.expert_width, g.hidden);
   else separate_experts(layer, hf, "mlp.experts.", g.experts, g.expert_width, g.hidden);
   layer["mlp.shared_experts.linear_fc1.weight"] = column(gate_and_up(hf, "mlp.shared_expert.", g.shared_width, g.hidden));
   layer["mlp.shared_experts.linear_fc2.weight"] = row(hf("mlp.shared_expert.down_proj.weight", {g.hidden, g.shared_width}));
@@ -179,10 +161,7 @@ void decoder_equations(const Config& c, Model& model, const Generation& generati
     else dense_mlp(g, decoder, hf);
   }
   model["decoder.final_layernorm.weight"] = norm(model.tensor("model.norm.weight", {g.hidden}));
-  if (c.flag("tie_word_embeddings"))
-    model.tied("lm_head.weight", "model.embed_tokens.weight", "tie_word_embeddings");
-  else
-    model["output_layer.weight"] = vocabulary(model.tensor("lm_head.weight", {g.rows, g.hidden}));
+  output_layer(model, c.flag("tie_word_embeddings"), g.rows, g.hidden);
   prediction_equations(c, model, g, generation);
 }
 

@@ -110,10 +110,7 @@ struct Step35 {
       model.copy(hf.name("transformer.shared_head.output.weight"), head, "Megatron's prediction layers share the model's output layer");
     }
     model["decoder.final_layernorm.weight"] = norm(model.tensor("model.norm.weight", {hidden}));
-    if (c.flag("tie_word_embeddings"))
-      model.tied("lm_head.weight", "model.embed_tokens.weight", "tie_word_embeddings");
-    else
-      model["output_layer.weight"] = vocabulary(model.tensor("lm_head.weight", {rows, hidden}));
+    output_layer(model, c.flag("tie_word_embeddings"), rows, hidden);
   }
 };
 

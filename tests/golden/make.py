@@ -139,15 +139,20 @@ def in_child(work, *args):
     return os.waitpid(pid, 0)[1] == 0
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def options_of(doc):
+    """The command line; what --cpu-peers names is imported, and then Megatron-Bridge, once for all children."""
+    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cpu-peers", type=pathlib.Path), parser.add_argument("--only", nargs="+")
     options = parser.parse_args()
     if options.cpu_peers:
         sys.path.insert(0, str(options.cpu_peers.resolve().parent))
         importlib.import_module(options.cpu_peers.stem)
-    import megatron.bridge  # noqa: F401  (once, before the children)
+    import megatron.bridge  # noqa: F401
+    return options
 
+
+def main():
+    options = options_of(__doc__)
     chosen = [case for case in cases.CASES if not options.only or case.name in options.only]
     with tempfile.TemporaryDirectory() as scratch:
         os.chdir(scratch)

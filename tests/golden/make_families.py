@@ -6,8 +6,6 @@ The same environment and FILE as of make.py. transformers says which tensors a c
 model and saves it); here each gets values of its own. Megatron-Bridge imports that and saves a torch_dist checkpoint, whose tensors
 go, key by key, into expected/parameters.safetensors.
 """
-import argparse
-import importlib
 import json
 import os
 import pathlib
@@ -21,7 +19,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 import families
-from make import bridge_import, in_child, patterns
+from make import bridge_import, in_child, options_of, patterns
 
 HERE = pathlib.Path(__file__).resolve().parent
 
@@ -50,7 +48,7 @@ def saved_tensors(case, config, scratch):
 def filled(shapes, seed, near_one):
     """Values for each tensor: of bfloat16, every pattern once before any comes again; of float32, fractions that bfloat16 lacks."""
     total = sum(int(numpy.prod(shape)) for shape, _ in shapes.values())
-    once = len(patterns(torch.bfloat16, 0, 0)) or 2 * 110 * 128
+    once = 2 * 110 * 128  # signs, exponents and fractions of `patterns`
     bits = numpy.concatenate([patterns(torch.bfloat16, once, seed + turn) for turn in range(-(-total // once))])
     tensors, begin = {}, 0
     for name, (shape, dtype) in shapes.items():
@@ -111,14 +109,7 @@ def make(name, config, scratch):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--cpu-peers", type=pathlib.Path), parser.add_argument("--only", nargs="+")
-    options = parser.parse_args()
-    if options.cpu_peers:
-        sys.path.insert(0, str(options.cpu_peers.resolve().parent))
-        importlib.import_module(options.cpu_peers.stem)
-    import megatron.bridge  # noqa: F401  (once, before the children)
-
+    options = options_of(__doc__)
     failed = []
     for name, config in families.CASES.items():
         if options.only and name not in options.only:

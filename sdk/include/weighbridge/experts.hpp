@@ -29,5 +29,27 @@ inline void separate_experts(const MegatronLayer& layer, const HuggingFaceLayer&
       [&](std::int64_t e) { return of(e, ".down_proj.weight", {hidden, width}); });
 }
 
+// The same in one tensor for all: `prefix` + "gate_up_proj" of entries [gate above up, hidden] and "down_proj" of entries
+// [hidden, width], or both with their entries turned; no numbers are such that both tensors fit both ways.
+inline void packed_experts(const MegatronLayer& layer, const HuggingFaceLayer& hf, std::string_view prefix, std::int64_t experts,
+                           std::int64_t width, std::int64_t hidden) {
+  const auto gate_up = std::string{prefix} + "gate_up_proj", down = std::string{prefix} + "down_proj";
+  const auto of_source = [&](const std::string& name, const Dimensions& shape) {
+    const auto found = hf.source(name);
+    return found && found->shape == shape;
+  };
+  const bool turned = of_source(gate_up, {experts, hidden, 2 * width}) && of_source(down, {experts, width, hidden});
+  const auto all = [&](const std::string& name, std::int64_t rows, std::int64_t columns) {
+    return turned ? transpose(hf(name, {experts, columns, rows}), {0, 2, 1}) : hf(name, {experts, rows, columns});
+  };
+  const auto gates_and_ups = all(gate_up, 2 * width, hidden), downs = all(down, hidden, width);
+  const auto half = [&](std::int64_t e, std::int64_t begin) {
+    return reshape(slice(slice(gates_and_ups, 0, e, e + 1), 1, begin, begin + width), {width, hidden});
+  };
+  grouped_experts(layer, experts,
+      [&](std::int64_t e) { return concat(half(e, 0), half(e, width)); },
+      [&](std::int64_t e) { return reshape(slice(downs, 0, e, e + 1), {hidden, width}); });
+}
+
 }  // namespace sdk_v1
 }  // namespace weighbridge

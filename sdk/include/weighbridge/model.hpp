@@ -204,5 +204,11 @@ class Model {
   wb_call* call_;
 };
 
+// The output layer of a language model: a head of its own, or a copy of the embedding that Megatron has no second place for.
+inline void output_layer(const Model& model, bool tied, std::int64_t rows, std::int64_t hidden) {
+  if (tied) model.tied("lm_head.weight", "model.embed_tokens.weight", "tie_word_embeddings");
+  else model["output_layer.weight"] = vocabulary(model.tensor("lm_head.weight", {rows, hidden}));
+}
+
 }  // namespace sdk_v1
 }  // namespace weighbridge
