@@ -20,12 +20,12 @@ Result<StoredRun> run_of(const StoredTensor& tensor, bool fits, const Decoding& 
 
 }  // namespace
 
-Result<std::vector<StoredTensor>> tensors_of_leaves(const Algebra& algebra, const Catalogue& source, Plan& plan) {
-  std::vector<StoredTensor> tensors;
+Result<LeafTensors> tensors_of_leaves(const Algebra& algebra, const Catalogue& source, Plan& plan) {
+  LeafTensors tensors;
   const auto& leaves = algebra.leaves();
   for (const auto& leaf : leaves) {
     if (!leaf.decoding) {
-      tensors.push_back(source.tensors.find(leaf.name)->second);
+      tensors.add(source.tensors.find(leaf.name)->second);
       continue;
     }
     const auto& decoding = *leaf.decoding;
@@ -42,7 +42,7 @@ Result<std::vector<StoredTensor>> tensors_of_leaves(const Algebra& algebra, cons
     }
     const auto number = static_cast<std::uint32_t>(plan.sources.size() + plan.decoded.size());
     plan.decoded.push_back(std::move(decoded));
-    tensors.push_back({leaf.name, DType::f32, leaf.shape, {{number, 0, whole(leaf.shape), row_major_strides(leaf.shape)}}});
+    tensors.add_made({leaf.name, DType::f32, leaf.shape, {{number, 0, whole(leaf.shape), row_major_strides(leaf.shape)}}});
   }
   return tensors;
 }

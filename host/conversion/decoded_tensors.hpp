@@ -1,6 +1,8 @@
 #pragma once
 // Leaves of equations as stored tensors that copies can be made of, decoded ones included.
 
+#include <deque>
+#include <utility>
 #include <vector>
 
 #include "mapping/expression.hpp"
@@ -10,9 +12,21 @@
 
 namespace weighbridge {
 
-// By leaf. Every leaf on disk must be in `source`, whose files must be the first of plan.sources; decoded ones are added
+// By leaf.
+class LeafTensors {
+ public:
+  const StoredTensor& operator[](std::size_t leaf) const { return *of_[leaf]; }
+  void add(const StoredTensor& stored) { of_.push_back(&stored); }  // which must outlive this
+  void add_made(StoredTensor made) { of_.push_back(&made_.emplace_back(std::move(made))); }
+
+ private:
+  std::deque<StoredTensor> made_;
+  std::vector<const StoredTensor*> of_;
+};
+
+// Every leaf on disk must be in `source`, which must outlive the result and whose files must be the first of plan.sources; decoded ones are added
 // to plan.decoded and are F32. Error, Error::Kind::unsupported or mismatch: encoded data or scales in strides or of
 // another type than the codec's.
-Result<std::vector<StoredTensor>> tensors_of_leaves(const Algebra& algebra, const Catalogue& source, Plan& plan);
+Result<LeafTensors> tensors_of_leaves(const Algebra& algebra, const Catalogue& source, Plan& plan);
 
 }  // namespace weighbridge

@@ -39,7 +39,7 @@ Result<boost::json::object> settled_document(const ConfigDocument& made, const I
   return document;
 }
 
-DType parameter_dtype(const Equation& equation, const std::vector<StoredTensor>& tensors, const ImportOptions& options, const boost::json::object& document) {
+DType parameter_dtype(const Equation& equation, const LeafTensors& tensors, const ImportOptions& options, const boost::json::object& document) {
   const auto of_model = dtype_from_torch(string_field(document, "params_dtype").value_or(""));
   if (equation.expression.constant) return options.dtype.value_or(of_model.value_or(DType::f32));
   const auto& first = equation.expression.pieces.front();

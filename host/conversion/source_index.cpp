@@ -2,7 +2,9 @@
 
 #include <boost/json/serialize.hpp>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include <iterator>
 #include <map>
 
 #include "formats/input_file.hpp"
@@ -33,16 +35,17 @@ std::optional<StoredTensor> tensor_of(std::string_view name, const json::value& 
 std::string source_index_text(const HuggingFaceRepository& repository) {
   json::array files;
   std::map<std::string, std::size_t> numbers;
-  json::object tensors;
+  std::string tensors;  // written at once: a large model has too many for a tree of them
   for (const auto& [name, file] : repository.weight_map) {
     const auto found = repository.catalogue.tensors.find(name);
     if (found == repository.catalogue.tensors.end()) continue;
     const auto [number, fresh] = numbers.try_emplace(file, files.size());
     if (fresh) files.emplace_back(file);
-    tensors.emplace(name, json::array{to_string(found->second.dtype), json::array(found->second.shape.begin(), found->second.shape.end()), number->second});
+    fmt::format_to(std::back_inserter(tensors), "{}{}:[\"{}\",[{}],{}]", tensors.empty() ? "" : ",", json::serialize(json::string_view{name}),
+                   to_string(found->second.dtype), fmt::join(found->second.shape, ","), number->second);
   }
-  return json::serialize(json::object{{"has_index", repository.has_index}, {"metadata", repository.index_metadata},
-                                      {"files", std::move(files)}, {"tensors", std::move(tensors)}}) + "\n";
+  return fmt::format("{{\"has_index\":{},\"metadata\":{},\"files\":{},\"tensors\":{{{}}}}}\n", repository.has_index,
+                     json::serialize(repository.index_metadata), json::serialize(files), tensors);
 }
 
 Result<std::optional<SourceIndex>> read_source_index(const std::filesystem::path& folder) {

@@ -169,9 +169,8 @@ void config_to_hugging_face(const Config& megatron, const Config& hf, Generation
 
 // Latent attention and a mixture as these families have them; the scores tell the generations apart.
 bool is_of(const Config& megatron, Generation generation) {
-  const auto target = megatron.string("_target_", "");
   return megatron.flag("multi_latent_attention") && megatron.has("num_moe_experts") && megatron.flag("gated_linear_unit") &&
-         (target.empty() || target.ends_with(".MLAModelProvider")) && !megatron.has("experimental_attention_variant") &&
+         (names_no_builder(megatron) || is_built_by(megatron, "MLAModelProvider")) && !megatron.has("experimental_attention_variant") &&
          megatron.number("moe_router_bias_update_rate", 1e-3) != 0 &&  // GLM-4.7-Flash freezes its bias
          megatron.flag("moe_router_enable_expert_bias") == (generation == Generation::v3) &&
          megatron.string("moe_router_score_function", "softmax") == (generation == Generation::v3 ? "sigmoid" : "softmax");

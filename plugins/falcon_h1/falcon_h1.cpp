@@ -145,7 +145,7 @@ struct FalconH1 {
     }
   }
 
-  static bool recognises(const Config& megatron) { return megatron.string("_target_", "").ends_with(".FalconH1ModelProvider"); }
+  static bool recognises(const Config& megatron) { return is_built_by(megatron, "FalconH1ModelProvider"); }
 
   static void equations(const Config& c, Model& model) {
     const auto hidden = c.integer("hidden_size", 4096), ffn = c.integer("intermediate_size", 14336), rows = c.integer("vocab_size", 128000);

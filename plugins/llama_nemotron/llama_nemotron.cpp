@@ -211,8 +211,7 @@ struct LlamaNemotron {
   }
 
   static bool recognises(const Config& megatron) {
-    const auto provider = megatron.string("_target_", "");
-    return megatron.has(kConfig) && (provider.empty() || provider.ends_with(".LlamaNemotronHeterogeneousProvider")) &&
+    return megatron.has(kConfig) && (names_no_builder(megatron) || is_built_by(megatron, "LlamaNemotronHeterogeneousProvider")) &&
            megatron.string("normalization", "") == "RMSNorm" && !megatron.flag("qk_layernorm");
   }
 

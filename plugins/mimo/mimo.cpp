@@ -86,10 +86,10 @@ struct MiMo {
 
   // Qwen2's document with prediction layers, which Qwen2 has none of.
   static bool recognises(const Config& megatron) {
-    const auto provider = megatron.string("_target_", ""), layers = megatron.string("transformer_layer_spec._target_", "");
+    const auto layers = megatron.string("transformer_layer_spec._target_", "");
     for (const auto* other : {"num_moe_experts", "window_size", "mrope_section", "no_rope_freq", "hybrid_attention_pattern"})
       if (megatron.has(other)) return false;
-    return (provider.empty() || provider.ends_with(".GPTModelProvider")) &&
+    return (names_no_builder(megatron) || is_built_by(megatron, "GPTModelProvider")) &&
            (layers.empty() || layers.starts_with("megatron.bridge.models.gpt_provider.")) && megatron.integer("mtp_num_layers", 0) > 0 &&
            megatron.flag("add_qkv_bias") && !megatron.flag("qk_layernorm") && !megatron.flag("add_bias_linear") &&
            megatron.string("normalization", "") == "RMSNorm" && megatron.flag("gated_linear_unit") &&

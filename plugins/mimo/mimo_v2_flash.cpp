@@ -214,8 +214,7 @@ void V2Flash::to_hugging_face(Config megatron, Config hf, Notes) {
 }
 
 bool V2Flash::recognises(const Config& megatron) {
-  const auto provider = megatron.string("_target_", "");
-  return provider.empty() ? megatron.has("hybrid_attention_pattern") : provider.ends_with(".MiMoV2FlashModelProvider");
+  return names_no_builder(megatron) ? megatron.has("hybrid_attention_pattern") : is_built_by(megatron, "MiMoV2FlashModelProvider");
 }
 
 void V2Flash::equations(const Config& c, Model& model) {

@@ -2,6 +2,7 @@
 // What composed models have in common: names that differ from file to file, and providers that say whose a document is.
 
 #include <weighbridge/family.hpp>
+#include <weighbridge/translation.hpp>
 
 #include <initializer_list>
 #include <string>
@@ -17,12 +18,6 @@ inline std::string beginning(const Model& model, std::initializer_list<std::stri
   for (const auto prefix : known)
     if (auto name = std::string{prefix}; model.source_has(name + std::string{rest})) return name;
   return std::string{*known.begin()};
-}
-
-// Whether the class that builds the Megatron model is `name`, in whatever module.
-inline bool is_built_by(const Config& megatron, std::string_view name) {
-  const auto target = megatron.string("_target_", "");
-  return std::string_view{target}.substr(target.rfind('.') + 1) == name;
 }
 
 // A configuration object of transformers' that the Megatron model keeps, of the class `target`.

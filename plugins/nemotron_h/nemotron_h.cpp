@@ -268,7 +268,7 @@ struct NemotronH {
 
   static bool recognises(const Config& megatron) {
     const auto target = megatron.string("_target_", "");
-    const bool hybrid = target.empty() || target.ends_with(".HybridModelProvider") || target.ends_with(".MambaModelProvider") ||
+    const bool hybrid = target.empty() || is_built_by(megatron, "HybridModelProvider") || is_built_by(megatron, "MambaModelProvider") ||
                         target.find(".nemotronh.") != std::string::npos;
     return hybrid && !megatron.string("hybrid_layer_pattern", megatron.string("hybrid_override_pattern", "")).empty() &&
            megatron.string("activation_func", "") == "squared_relu" && !megatron.flag("gated_linear_unit");

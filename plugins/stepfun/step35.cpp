@@ -7,6 +7,7 @@
 
 #include <weighbridge/experts.hpp>
 #include <weighbridge/family.hpp>
+#include <weighbridge/translation.hpp>
 
 #include "geometry.hpp"
 #include "translation.hpp"
@@ -79,8 +80,7 @@ struct Step35 {
   static void to_megatron(Config hf, Config megatron, Notes notes) { stepfun::config_to_megatron(hf, megatron, notes); }
   static void to_hugging_face(Config megatron, Config hf, Notes notes) { stepfun::config_to_hugging_face(megatron, hf, notes); }
   static bool recognises(const Config& megatron) {
-    const auto provider = megatron.string("_target_", "");
-    return provider.empty() ? megatron.has("sliding_attention_setting") : provider.ends_with(".Step35ModelProvider");
+    return names_no_builder(megatron) ? megatron.has("sliding_attention_setting") : is_built_by(megatron, "Step35ModelProvider");
   }
 
   static void equations(const Config& c, Model& model) {

@@ -59,6 +59,13 @@ inline constexpr Field kDecoderFields[] = {
     flag_field("tie_word_embeddings", "share_embeddings_and_output_weights", false),
 };
 
+// Whether the class that builds the Megatron model is `provider`, in whatever module. Megatron-LM's arguments name none.
+inline bool is_built_by(const Config& megatron, std::string_view provider) {
+  const auto target = megatron.string("_target_", "");
+  return std::string_view{target}.substr(target.rfind('.') + 1) == provider;
+}
+inline bool names_no_builder(const Config& megatron) { return megatron.string("_target_", "").empty(); }
+
 // torch_dtype (or `dtype`, as newer files say) <-> params_dtype, bf16, fp16.
 inline void dtype_to_megatron(const Config& hf, const Config& megatron) {
   auto name = hf.string("torch_dtype", hf.string("dtype", "float32"));
