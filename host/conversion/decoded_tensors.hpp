@@ -24,9 +24,9 @@ class LeafTensors {
   std::vector<const StoredTensor*> of_;
 };
 
-// Every leaf on disk must be in `source`, which must outlive the result and whose files must be the first of plan.sources; decoded ones are added
-// to plan.decoded and are F32. Error, Error::Kind::unsupported or mismatch: encoded data or scales in strides or of
-// another type than the codec's.
+// Every leaf on disk must be in `source`, which must outlive the result and whose files must be the first of plan.sources;
+// decoded ones are added to plan.decoded and are F32. Error, Error::Kind::unsupported or mismatch: encoded data or scales in
+// strides or of another type than the codec's.
 Result<LeafTensors> tensors_of_leaves(const Algebra& algebra, const Catalogue& source, Plan& plan);
 
 }  // namespace weighbridge
