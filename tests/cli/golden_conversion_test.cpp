@@ -1,4 +1,4 @@
-// The program on the golden checkpoints, judged by what Megatron-Bridge made of them.
+// The program on the golden checkpoints, judged by what Megatron-Bridge made of them or by layouts that are written out.
 
 #include <gmock/gmock.h>
 
@@ -16,16 +16,36 @@ using test::golden;
 using test::run_weighbridge;
 using test::TemporaryFolder;
 
+using Words = std::vector<std::string>;
+
 class GoldenConversion : public testing::TestWithParam<std::string> {
  protected:
-  void import(const std::filesystem::path& destination, const std::string& threads = "2") {
-    const auto ran = run_weighbridge({"import", "--hf-model", golden(GetParam() + "/hf"), "--megatron-path", destination,
-                                      "--threads", threads, "--no-progress"});
+  void import(const std::filesystem::path& hf, const std::filesystem::path& destination,
+              const std::string& threads = "2") {
+    const auto ran = run_weighbridge(
+        {"import", "--hf-model", hf, "--megatron-path", destination, "--threads", threads, "--no-progress"});
     ASSERT_EQ(ran.code, 0) << ran.err;
     EXPECT_EQ(ran.err, "");
   }
+  void export_to(const std::filesystem::path& destination, const std::filesystem::path& megatron, const Words& more) {
+    Words words{"export", "--megatron-path", megatron, "--hf-path", destination, "--no-progress"};
+    words.insert(words.end(), more.begin(), more.end());
+    const auto ran = run_weighbridge(words);
+    ASSERT_EQ(ran.code, 0) << ran.err;
+  }
+  // The words that make an export store its weights as the source does.
+  Words with_the_storage_of_the_source(Words words) const {
+    if (test::content(source / "config.json").find("\"quantization_config\"") != std::string::npos)
+      words.insert(words.end(), {"--quantize", "reference"});
+    return words;
+  }
+  void expect_the_parameters_in(const std::filesystem::path& megatron) const;
+
+  const std::filesystem::path source = golden(GetParam() + "/hf");
   TemporaryFolder folder;
 };
+class GoldenRoundTrip : public GoldenConversion {};  // of sources in plain tensors
+class GoldenStorage : public GoldenConversion {};    // of quantised sources
 
 // The parameters that the case expects, by live name or key of torch_dist, where they lie in their one file.
 Catalogue expected_parameters(const std::filesystem::path& file) {
@@ -42,9 +62,8 @@ Catalogue expected_parameters(const std::filesystem::path& file) {
   return catalogue;
 }
 
-TEST_P(GoldenConversion, ImportsEveryParameterAsExpected) {
-  ASSERT_NO_FATAL_FAILURE(import(folder / "megatron"));
-  const auto actual = open_any(folder / "megatron");
+void GoldenConversion::expect_the_parameters_in(const std::filesystem::path& megatron) const {
+  const auto actual = open_any(megatron);
   ASSERT_TRUE(actual) << actual.error().text();
   const auto expected = expected_parameters(golden(GetParam() + "/expected/parameters.safetensors"));
   ASSERT_GE(expected.tensors.size(), 12U);
@@ -54,17 +73,20 @@ TEST_P(GoldenConversion, ImportsEveryParameterAsExpected) {
   EXPECT_TRUE(comparison->same()) << to_text(*comparison);
 }
 
+TEST_P(GoldenConversion, ImportsEveryParameterAsExpected) {
+  ASSERT_NO_FATAL_FAILURE(import(source, folder / "megatron"));
+  expect_the_parameters_in(folder / "megatron");
+}
+
 TEST_P(GoldenConversion, ExportsTheSourceByteForByte) {
   std::filesystem::path megatron = golden(GetParam() + "/megatron");
   // Where the case holds no checkpoint of Megatron-Bridge's, our own import, proven above, is exported.
   if (!std::filesystem::exists(megatron)) {
     megatron = folder / "megatron";
-    ASSERT_NO_FATAL_FAILURE(import(megatron));
+    ASSERT_NO_FATAL_FAILURE(import(source, megatron));
   }
-  const auto ran = run_weighbridge({"export", "--megatron-path", megatron, "--hf-model", golden(GetParam() + "/hf"),
-                                    "--hf-path", folder / "hf", "--no-progress"});
-  ASSERT_EQ(ran.code, 0) << ran.err;
-  const auto expected = files_of(golden(GetParam() + "/hf"));
+  ASSERT_NO_FATAL_FAILURE(export_to(folder / "hf", megatron, with_the_storage_of_the_source({"--hf-model", source})));
+  const auto expected = files_of(source);
   ASSERT_GE(expected.size(), 3U);
   EXPECT_THAT(files_of(folder / "hf"), testing::ContainerEq(expected));
 }
@@ -73,26 +95,24 @@ TEST_P(GoldenConversion, ExportsTheTensorsWithoutAReference) {
   std::filesystem::path megatron = golden(GetParam() + "/megatron");
   if (!std::filesystem::exists(megatron)) {
     megatron = folder / "megatron";
-    ASSERT_NO_FATAL_FAILURE(import(megatron));
+    ASSERT_NO_FATAL_FAILURE(import(source, megatron));
   }
-  const auto ran = run_weighbridge({"export", "--megatron-path", megatron, "--hf-path", folder / "hf", "--no-progress"});
-  ASSERT_EQ(ran.code, 0) << ran.err;
+  ASSERT_NO_FATAL_FAILURE(export_to(folder / "hf", megatron, with_the_storage_of_the_source({})));
   EXPECT_TRUE(std::filesystem::exists(folder / "hf/config.json"));
-  const auto compared = run_weighbridge({"compare", golden(GetParam() + "/hf"), folder / "hf", "--no-progress"});
+  const auto compared = run_weighbridge({"compare", source, folder / "hf", "--no-progress"});
   EXPECT_EQ(compared.code, 0) << compared.out << compared.err;
 }
 
 TEST_P(GoldenConversion, ThreadsChangeNoByte) {
-  ASSERT_NO_FATAL_FAILURE(import(folder / "one", "1"));
-  ASSERT_NO_FATAL_FAILURE(import(folder / "two", "2"));
+  ASSERT_NO_FATAL_FAILURE(import(source, folder / "one", "1"));
+  ASSERT_NO_FATAL_FAILURE(import(source, folder / "two", "2"));
   const auto one = files_of(folder / "one");
   ASSERT_GE(one.size(), 4U);
   EXPECT_THAT(files_of(folder / "two"), testing::ContainerEq(one));
 }
 
-TEST_P(GoldenConversion, ComesBackAndSaysSo) {
-  const auto ran = run_weighbridge(
-      {"roundtrip", "--hf-model", golden(GetParam() + "/hf"), "--work-dir", folder.path(), "--json"});
+TEST_P(GoldenRoundTrip, ComesBackAndSaysSo) {
+  const auto ran = run_weighbridge({"roundtrip", "--hf-model", source, "--work-dir", folder.path(), "--json"});
   ASSERT_EQ(ran.code, 0) << ran.out << ran.err;
   const auto report = boost::json::parse(ran.out);
   EXPECT_EQ(report.at("same"), true);
@@ -100,20 +120,40 @@ TEST_P(GoldenConversion, ComesBackAndSaysSo) {
   EXPECT_TRUE(std::filesystem::is_empty(folder.path()));
 }
 
-INSTANTIATE_TEST_SUITE_P(Cases, GoldenConversion,
-                         testing::Values("llama3", "llama3-tied", "llama2-mha-fp16", "llama-bias", "mistral", "qwen2",
-                                         "qwen2-tied", "qwen3", "qwen3-tied", "qwen3-moe", "gpt-oss", "deepseek-v3", "qwen3-next",
-                                         "qwen35", "nemotron3", "falcon-h1", "gemma3", "gemma4", "qwen3-vl", "gemma3-vl", "qwen2-audio"),
-                         [](const auto& tested) {
-                           std::string name = tested.param;
-                           std::replace(name.begin(), name.end(), '-', '_');
-                           return name;
-                         });
+// The weights of a quantised source, by default, in tensors that every program reads, and their values are those of the source.
+TEST_P(GoldenStorage, LeavesPlainTensorsOfTheSameValues) {
+  ASSERT_NO_FATAL_FAILURE(import(source, folder / "megatron"));
+  ASSERT_NO_FATAL_FAILURE(export_to(folder / "hf", folder / "megatron", {"--hf-model", source}));
+  EXPECT_THAT(test::content(folder / "hf/config.json"), testing::Not(testing::HasSubstr("quantization_config")));
+  const auto plain = open_any(folder / "hf");
+  ASSERT_TRUE(plain) << plain.error().text();
+  for (const auto& [name, tensor] : plain->catalogue().tensors)
+    EXPECT_TRUE(tensor.dtype == DType::bf16 || tensor.dtype == DType::f32) << name;
+  ASSERT_NO_FATAL_FAILURE(import(folder / "hf", folder / "again"));
+  expect_the_parameters_in(folder / "again");
+}
+
+auto plain_sources() {
+  return testing::Values("llama3", "llama3-tied", "llama2-mha-fp16", "llama-bias", "mistral", "qwen2", "qwen2-tied",
+                         "qwen3", "qwen3-tied", "qwen3-moe", "gpt-oss", "deepseek-v3", "qwen3-next", "qwen35",
+                         "nemotron3", "falcon-h1", "gemma3", "gemma4", "qwen3-vl", "gemma3-vl", "qwen2-audio", "mimo",
+                         "mimo-v2-flash", "step35", "llama-nemotron");
+}
+auto quantised_sources() { return testing::Values("deepseek-v3-fp8", "kimi-k2-fp8", "kimi-k2-int4", "gpt-oss-mxfp4"); }
+std::string spelt(const testing::TestParamInfo<std::string>& tested) {
+  std::string name = tested.param;
+  std::replace(name.begin(), name.end(), '-', '_');
+  return name;
+}
+INSTANTIATE_TEST_SUITE_P(Cases, GoldenConversion, plain_sources(), spelt);
+INSTANTIATE_TEST_SUITE_P(Quantised, GoldenConversion, quantised_sources(), spelt);
+INSTANTIATE_TEST_SUITE_P(Cases, GoldenRoundTrip, plain_sources(), spelt);
+INSTANTIATE_TEST_SUITE_P(Quantised, GoldenStorage, quantised_sources(), spelt);
 
 TEST(GoldenCases, DryRunWritesNothing) {
   const TemporaryFolder folder;
-  const auto ran = run_weighbridge({"import", "--hf-model", golden("llama3/hf"), "--megatron-path", folder / "out",
-                                    "--dry-run", "--json"});
+  const auto ran = run_weighbridge(
+      {"import", "--hf-model", golden("llama3/hf"), "--megatron-path", folder / "out", "--dry-run", "--json"});
   ASSERT_EQ(ran.code, 0) << ran.err;
   EXPECT_EQ(boost::json::parse(ran.out).at("command"), "plan");
   EXPECT_TRUE(std::filesystem::is_empty(folder.path()));
