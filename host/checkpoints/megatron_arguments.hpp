@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "checkpoints/megatron_document.hpp"
+#include "checkpoints/megatron_layout.hpp"
 #include "formats/pickle_value.hpp"
 #include "tensor/result.hpp"
 
@@ -16,6 +17,7 @@ namespace weighbridge {
 struct MegatronArguments {
   boost::json::object document;
   std::vector<std::string> notes;  // what was assumed: one sentence each, without a full stop
+  std::vector<std::string> assumed;  // fields of the document that the arguments do not state for certain
 };
 
 // The Megatron document of a Namespace: fields of the model under their document names; arguments of the training run,
@@ -26,12 +28,20 @@ struct MegatronArguments {
 // hidden_size or num_attention_heads missing.
 Result<MegatronArguments> document_from_arguments(PickleValue arguments, std::string_view file);
 
-// The Namespace from which `--use-checkpoint-args` and Megatron-Bridge build the model of this document, with parallel
-// sizes 1 and no optimizer or random state announced. `padded_vocab_size`: rows of the stored embedding. The provider
-// class and fields that hold objects have no place in it. Error::Kind::unsupported: an activation that Megatron-LM has
-// no argument for.
-Result<PickleValue> arguments_from_document(const boost::json::object& document,
-                                            std::optional<std::int64_t> padded_vocab_size, PickleArena& arena);
+// The parallel layout that a Namespace states; sizes that it leaves out are 1. Not a Namespace states nothing.
+ParallelLayout layout_from_arguments(PickleValue arguments);
+
+// What arguments say of the checkpoint rather than of the model.
+struct CheckpointFacts {
+  std::optional<std::int64_t> padded_vocab_size;  // rows of the stored embedding
+  MegatronStorage storage{MegatronStorage::torch_dist};
+  ModuleSpec spec{ModuleSpec::transformer_engine};
+};
+
+// The Namespace from which `--use-checkpoint-args` and Megatron-Bridge build the model of this document, with the
+// parallel layout that the document states and no optimizer or random state announced. The provider class and fields that
+// hold objects have no place in it. Error::Kind::unsupported: an activation that Megatron-LM has no argument for.
+Result<PickleValue> arguments_from_document(const boost::json::object& document, const CheckpointFacts& facts, PickleArena& arena);
 
 // The flags that a Megatron-LM run with `--use-checkpoint-args` needs beside them, because it never takes these from a
 // checkpoint: "--bf16", "--norm-epsilon 1e-06", "--qk-layernorm", "--tokenizer-type …". One string each, in a fixed

@@ -199,11 +199,27 @@ void set_vocabulary(const boost::json::object& arguments, MegatronArguments& res
   const auto padded = integer_field(arguments, "padded_vocab_size");
   if (!padded) return;
   result.document["vocab_size"] = *padded;
+  result.assumed.push_back("vocab_size");
   result.notes.push_back(fmt::format(
       "the arguments do not state vocab_size; the padded size {} stands in, which --hf-model corrects", *padded));
 }
 
 }  // namespace
+
+ParallelLayout layout_from_arguments(PickleValue arguments) {
+  const auto number = [&](std::string_view name) -> std::optional<std::int64_t> {
+    const auto value = arguments.find(name);
+    return value ? value->integer() : std::nullopt;
+  };
+  ParallelLayout layout;
+  layout.tensor = number("tensor_model_parallel_size").value_or(number("model_parallel_size").value_or(1));
+  layout.pipeline = number("pipeline_model_parallel_size").value_or(1);
+  layout.expert = number("expert_model_parallel_size").value_or(1);
+  layout.context = number("context_parallel_size").value_or(1);
+  layout.expert_tensor = number("expert_tensor_parallel_size");
+  layout.virtual_pipeline = number("virtual_pipeline_model_parallel_size");
+  return layout;
+}
 
 Result<MegatronArguments> document_from_arguments(PickleValue arguments, std::string_view file) {
   if (!arguments.is(PickleKind::object) || !arguments.callable().is_global("argparse", "Namespace"))
@@ -227,6 +243,8 @@ Result<MegatronArguments> document_from_arguments(PickleValue arguments, std::st
     for (const auto name : kLatentAttention) document.erase(name);
   if (!flag_field(document, "rope_scaling")) document.erase("rope_scaling_factor");
   set_activation(given, document);
+  for (const auto* flag : {"swiglu", "squared_relu", "quick_geglu"})  // older runs know less of them
+    if (!given.contains(flag)) result.assumed.push_back("activation_func");
   set_precision(given, document);
   set_vocabulary(given, result);
   for (const auto* name : {"num_layers", "hidden_size", "num_attention_heads"})

@@ -41,8 +41,6 @@ constexpr std::array kTrue =
     std::to_array<std::string_view>({"add_bias_linear", "add_position_embedding", "bias_gelu_fusion",
                                      "bias_swiglu_fusion", "no_save_optim", "no_save_rng"});
 constexpr std::array kNone = std::to_array<std::string_view>({
-    "decoder_first_pipeline_num_layers",
-    "decoder_last_pipeline_num_layers",
     "heterogeneous_layers_config_path",
     "hybrid_layer_pattern",
     "mamba_num_heads",
@@ -53,11 +51,8 @@ constexpr std::array kNone = std::to_array<std::string_view>({
     "num_experts",
     "spec",
     "vocab_size",
-    "virtual_pipeline_model_parallel_size",
 });
-constexpr std::array kOne = std::to_array<std::string_view>(
-    {"data_parallel_size", "expert_model_parallel_size", "expert_tensor_parallel_size", "moe_layer_freq",
-     "pipeline_model_parallel_size", "tensor_model_parallel_size", "world_size"});
+constexpr std::array kOne = std::to_array<std::string_view>({"moe_layer_freq"});
 constexpr std::array kZero =
     std::to_array<std::string_view>({"consumed_train_samples", "consumed_valid_samples", "skipped_train_samples"});
 
@@ -65,7 +60,10 @@ constexpr std::array kZero =
 constexpr std::array kNotCopied = std::to_array<std::string_view>({
     "_builder_",
     "_target_",
+    "account_for_embedding_in_pipeline_split",
+    "account_for_loss_in_pipeline_split",
     "activation_func",
+    "context_parallel_size",
     "cp_comm_type",
     "data_parallel_size",
     "expert_model_parallel_size",
@@ -137,13 +135,36 @@ Result<std::string_view> gate_argument(const boost::json::object& document) {
                "Write the checkpoint with --flavor bridge"};
 }
 
+using Arguments = std::map<std::string, PickleValue, std::less<>>;  // sorted, so that the same document gives the same bytes
+
+// The parallel layout, in a world that is as small as it can be.
+void state_sizes(const boost::json::object& document, PickleArena& arena, Arguments& arguments) {
+  const auto layout = stated_layout(document);
+  const auto state = [&](const char* name, std::optional<std::int64_t> value) {
+    arguments.insert_or_assign(name, value ? arena.integer(*value) : arena.none());
+  };
+  state("tensor_model_parallel_size", layout.tensor);
+  state("pipeline_model_parallel_size", layout.pipeline);
+  state("expert_model_parallel_size", layout.expert);
+  state("expert_tensor_parallel_size", layout.expert_tensor_size());
+  state("context_parallel_size", layout.context);
+  state("virtual_pipeline_model_parallel_size", layout.virtual_pipeline);
+  state("decoder_first_pipeline_num_layers", layout.first_stage);
+  state("decoder_last_pipeline_num_layers", layout.last_stage);
+  const auto ranks = layout.ranks_of_stage() * layout.context;
+  state("world_size", ranks * layout.pipeline);
+  state("data_parallel_size", ranks / layout.tensor / layout.context);
+  if (!layout.stages.empty()) arguments.insert_or_assign("pipeline_model_parallel_layout", arena.text(layout.stages));
+  if (layout.embedding_counts) arguments.insert_or_assign("account_for_embedding_in_pipeline_split", arena.boolean(true));
+  if (layout.loss_counts) arguments.insert_or_assign("account_for_loss_in_pipeline_split", arena.boolean(true));
+}
+
 }  // namespace
 
-Result<PickleValue> arguments_from_document(const boost::json::object& document,
-                                            std::optional<std::int64_t> padded_vocab_size, PickleArena& arena) {
+Result<PickleValue> arguments_from_document(const boost::json::object& document, const CheckpointFacts& facts, PickleArena& arena) {
   auto gate = gate_argument(document);
   if (!gate) return std::move(gate).error();
-  std::map<std::string, PickleValue, std::less<>> arguments;  // sorted, so that the same document gives the same bytes
+  Arguments arguments;
   const auto copy_as = [&](std::string_view argument, std::string_view field) {
     if (const auto* value = document.if_contains(field))
       if (auto converted = pickled(argument, holds_json(field) ? encoded_json(*value) : *value, arena))
@@ -171,13 +192,14 @@ Result<PickleValue> arguments_from_document(const boost::json::object& document,
   copy_as("apply_layernorm_1p", "layernorm_zero_centered_gamma");
   copy_as("max_position_embeddings", "seq_length");
   copy_as("rotary_seq_len_interpolation_factor", "seq_len_interpolation_factor");
-  if (const auto rows = padded_vocab_size ? padded_vocab_size : integer_field(document, "vocab_size"))
+  if (const auto rows = facts.padded_vocab_size ? facts.padded_vocab_size : integer_field(document, "vocab_size"))
     arguments.insert_or_assign("padded_vocab_size", arena.integer(*rows));
   const auto communication = std::array{arena.text(string_field(document, "cp_comm_type").value_or("p2p"))};
   arguments.insert_or_assign("cp_comm_type", arena.list(communication));
   arguments.emplace("config_logger_dir", arena.text(""));
-  arguments.emplace("transformer_impl", arena.text("transformer_engine"));
-  arguments.insert_or_assign("ckpt_format", arena.text("torch_dist"));
+  arguments.insert_or_assign("transformer_impl", arena.text(to_string(facts.spec)));
+  arguments.insert_or_assign("ckpt_format", arena.text(to_string(facts.storage)));
+  state_sizes(document, arena, arguments);
   const auto source = string_field(document, "hf_model_id").value_or("");
   arguments.insert_or_assign("tokenizer_type", arena.text(source.empty() ? "NullTokenizer" : "HuggingFaceTokenizer"));
   arguments.insert_or_assign("tokenizer_model", source.empty() ? arena.none() : arena.text(source));

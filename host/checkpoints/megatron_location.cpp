@@ -63,12 +63,10 @@ Error unsupported(const fs::path& folder, std::string_view format, std::string p
   return Error{Error::Kind::unsupported, folder.string(), std::string(format), std::move(problem), std::move(remedy)};
 }
 
-// Whether this iteration folder is torch_dist; if not, the error that names what it is.
+// Whether this iteration folder is torch_dist or rank files; if not, the error that names what it is.
 Status check_format(const fs::path& folder, const std::set<std::string>& names) {
   if (!names.contains("metadata.json")) {
-    if (any_starts_with(names, "mp_rank_"))
-      return unsupported(folder, "torch", "holds rank files (mp_rank_*) of Megatron-LM's legacy `torch` format",
-                         "Save it again with --ckpt-format torch_dist (Megatron-LM: --ckpt-convert-format torch_dist)");
+    if (any_starts_with(names, "mp_rank_")) return done();
     return unsupported(
         folder, "fsdp_dtensor",
         "has .metadata but no metadata.json: a checkpoint in the fsdp_dtensor format, or a torch_dist one "
@@ -101,6 +99,10 @@ Status check_format(const fs::path& folder, const std::set<std::string>& names) 
 
 bool is_iteration_folder(const std::set<std::string>& names) {
   return names.contains("metadata.json") || names.contains(".metadata") || any_starts_with(names, "mp_rank_");
+}
+
+MegatronStorage storage_of(const std::set<std::string>& names) {
+  return names.contains("metadata.json") ? MegatronStorage::torch_dist : MegatronStorage::torch;
 }
 
 struct Choice {
@@ -178,7 +180,7 @@ Result<MegatronLocation> locate_megatron(const fs::path& path) {
   if (!names) return std::move(names).error();
   if (is_iteration_folder(*names)) {
     if (auto status = check_format(path, *names); !status) return std::move(status).error();
-    return MegatronLocation{path, iteration_of(folder_name(path))};
+    return MegatronLocation{path, iteration_of(folder_name(path)), storage_of(*names)};
   }
   auto choice = choose(path, *names);
   if (!choice) return std::move(choice).error();
@@ -198,7 +200,7 @@ Result<MegatronLocation> locate_megatron(const fs::path& path) {
                  "holds no checkpoint: looked for .metadata, metadata.json and mp_rank_*",
                  "Take an iteration that was saved completely"};
   if (auto status = check_format(folder, *inside); !status) return std::move(status).error();
-  return MegatronLocation{folder, iteration_of(choice->folder)};
+  return MegatronLocation{folder, iteration_of(choice->folder), storage_of(*inside)};
 }
 
 }  // namespace weighbridge

@@ -1,7 +1,8 @@
-#include "checkpoints/torch_dist_checkpoint.hpp"
+#include "checkpoints/megatron_checkpoint.hpp"
 
 #include <fmt/format.h>
 
+#include "checkpoints/rank_files_reader.hpp"
 #include "checkpoints/run_config.hpp"
 #include "checkpoints/torch_dist_blob.hpp"
 #include "checkpoints/torch_dist_common.hpp"
@@ -37,7 +38,7 @@ void count_objects(const DcpMetadata& metadata, OtherContent& other) {
 }
 
 // Fills the catalogue from the blobs of the model's tensors.
-Status read_tensors(const DcpMetadata& metadata, TorchDistCheckpoint& checkpoint) {
+Status read_tensors(const DcpMetadata& metadata, MegatronCheckpoint& checkpoint) {
   const auto& folder = checkpoint.location.folder;
   std::vector<std::optional<InputFile>> files(metadata.files.size());
   for (const auto& name : metadata.files) checkpoint.catalogue.files.push_back(folder / name);
@@ -74,7 +75,7 @@ Status read_tensors(const DcpMetadata& metadata, TorchDistCheckpoint& checkpoint
   return done();
 }
 
-Status read_configuration(CommonState& common, bool required, TorchDistCheckpoint& checkpoint) {
+Status read_configuration(CommonState& common, bool required, MegatronCheckpoint& checkpoint) {
   const auto run_config = checkpoint.location.folder / "run_config.yaml";
   std::error_code ignored;
   if (std::filesystem::exists(run_config, ignored)) {
@@ -87,6 +88,7 @@ Status read_configuration(CommonState& common, bool required, TorchDistCheckpoin
     checkpoint.document = std::move(arguments.document);
     checkpoint.flavor = MegatronFlavor::megatron_lm;
     for (auto& note : arguments.notes) checkpoint.notes.push_back(std::move(note));
+    checkpoint.assumed = std::move(arguments.assumed);
   } else if (common.arguments && required) {
     return std::move(*common.arguments).error();
   } else if (required) {
@@ -99,16 +101,9 @@ Status read_configuration(CommonState& common, bool required, TorchDistCheckpoin
 
 }  // namespace
 
-std::string_view to_string(MegatronFlavor flavor) {
-  switch (flavor) {
-    case MegatronFlavor::bridge: return "bridge";
-    case MegatronFlavor::megatron_lm: return "megatron-lm";
-  }
-  return {};
-}
-
-Result<TorchDistCheckpoint> TorchDistCheckpoint::open(const MegatronLocation& location, const OpenTorchDist& options) {
-  TorchDistCheckpoint checkpoint;
+Result<MegatronCheckpoint> MegatronCheckpoint::open(const MegatronLocation& location, const OpenMegatron& options) {
+  if (location.storage == MegatronStorage::torch) return open_rank_files(location, options);
+  MegatronCheckpoint checkpoint;
   checkpoint.location = location;
   const auto path = location.folder / ".metadata";
   auto bytes = read_whole_file(path, kMaxMetadata);

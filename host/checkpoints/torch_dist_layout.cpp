@@ -7,6 +7,8 @@
 #include <map>
 
 #include "checkpoints/megatron_arguments.hpp"
+#include "checkpoints/megatron_document.hpp"
+#include "checkpoints/model_placement.hpp"
 #include "checkpoints/run_config.hpp"
 #include "checkpoints/torch_dist_experts.hpp"
 #include "checkpoints/torch_dist_side_files.hpp"
@@ -48,17 +50,31 @@ struct Place {
   Joined joined;
 };
 
+// The parameters that one tensor joins.
+struct Stack {
+  Joined joined;
+  Shape extents;             // of the joined axes
+  std::vector<Shape> given;  // where along these axes each parameter lies
+};
+
+// A chunk that a rank writes.
+struct Owned {
+  std::size_t parameter{};
+  Box box;
+};
+
+constexpr std::int64_t kMaxRanks = 1 << 20;
+
 class Writer {
  public:
-  explicit Writer(const TorchDistLayoutRequest& request)
+  explicit Writer(const MegatronLayoutRequest& request)
       : request_{request},
         per_layer_{request.per_layer.value_or(per_layer_keys(request.document))},
         folder_{fmt::format("iter_{:07}", request.iteration)} {}
 
-  Result<TorchDistLayout> run() {
+  Result<MegatronLayout> run() {
     if (request_.iteration < 0) return Error{Error::Kind::usage, {}, "iteration", "is negative", "Give 0 or more"};
-    for (const auto step :
-         {&Writer::add_objects, &Writer::add_parameters, &Writer::check_stacks, &Writer::add_side_files})
+    for (const auto step : {&Writer::deal_out, &Writer::add_objects, &Writer::add_parameters, &Writer::check_stacks, &Writer::add_side_files})
       if (auto status = (this->*step)(); !status) return std::move(status).error();
     const auto by_place = [](const Literal& a, const Literal& b) {
       return std::pair{a.file, a.offset} < std::pair{b.file, b.offset};
@@ -124,9 +140,12 @@ class Writer {
     return done();
   }
 
-  // Starts the next .distcp file.
-  void open_data_file() {
-    metadata_.files.push_back(fmt::format("__0_{}.distcp", metadata_.files.size()));
+  // Starts the next .distcp file of a rank.
+  void open_data_file(std::size_t rank) {
+    if (rank != rank_) files_of_rank_ = 0;
+    rank_ = rank;
+    started_ = false;
+    metadata_.files.push_back(fmt::format("__{}_{}.distcp", rank, files_of_rank_++));
     layout_.files.push_back({folder_ / metadata_.files.back(), 0});
   }
 
@@ -140,7 +159,7 @@ class Writer {
 
   // Byte objects lie at the front: one common state, and one blob for all extra states of a kind.
   Status add_objects() {
-    open_data_file();
+    open_data_file(0);
     CommonStateRequest common{request_.flavor, &request_.document, request_.iteration, per_layer_, {}};
     for (const auto& parameter : request_.parameters) {
       if (parameter.prefix.empty() && parameter.rest.ends_with(kEmbedding) && !parameter.shape.empty())
@@ -156,34 +175,69 @@ class Writer {
     return done();
   }
 
-  Status add_parameters() {
-    for (const auto& parameter : request_.parameters) {
+  // Which rank writes what, as in a job of that layout: of all that hold a share the first one.
+  Status deal_out() {
+    const auto& layout = request_.layout;
+    auto placement = ModelPlacement::of(request_);
+    if (!placement) return placement.error();
+    const auto ranks_of_stage = layout.ranks_of_stage();
+    const auto ranks = checked_multiply(ranks_of_stage, layout.pipeline);
+    if (!ranks || *ranks > kMaxRanks)
+      return Error{Error::Kind::usage, {}, "parallel sizes", "make more ranks than can be", "Give smaller sizes"};
+    owned_.resize(static_cast<std::size_t>(*ranks));
+    for (std::size_t i = 0; i < request_.parameters.size(); ++i) {
+      const auto& parameter = request_.parameters[i];
       if (!parameter.prefix.empty() && (parameter.layer < 0 || parameter.layer >= parameter.layers))
         return mismatch(parameter, fmt::format("its layer lies outside of the stack of {}", parameter.layers));
-      const auto bytes = byte_count(parameter.shape, parameter.dtype);
-      if (!bytes) return mismatch(parameter, fmt::format("a size of {} does not fit", to_string(parameter.shape)));
-      auto place = place_of(parameter);
-      auto framing = framing_of(parameter.dtype, place.box.sizes);
-      if (!framing) return std::move(framing).error();
-      if (started_ && layout_.files.back().size + framing->size > request_.max_file_bytes) open_data_file();
-      started_ = true;
-
-      const auto file_number = static_cast<std::uint32_t>(metadata_.files.size() - 1);
-      auto& file = layout_.files.back();
-      const auto number = static_cast<std::uint32_t>(layout_.tensors.size());
-      const DcpItem item{file_number, file.size, framing->size};
-      layout_.tensors.push_back({name_of(parameter),
-                                 file_number,
-                                 file.size + framing->external.at(0),
-                                 static_cast<std::uint64_t>(*bytes),
-                                 parameter.dtype,
-                                 parameter.padded,
-                                 {}});
-      layout_.tensor_of.push_back(number);
-      place_chunk(*std::move(framing), item, number);
-      if (auto status = record(parameter, std::move(place), item); !status) return status;
-      file.size += item.length;
+      const auto cell = placement->cell(parameter.prefix, parameter.live_layer.value_or(parameter.layer), parameter.rest);
+      const auto parts = parameter.experts > 0 ? layout.expert_tensor_size() : layout.tensor;
+      auto first = ranks_of_stage * cell.stage;
+      if (parameter.experts > 0) first += layout.expert_tensor_size() * (parameter.expert / (parameter.experts / layout.expert));
+      const auto cut = layout.whole() ? std::nullopt : parameter.cut;
+      for (std::int64_t part = 0; part < (cut ? parts : 1); ++part)
+        for (auto& share : shares_of(parameter.shape, cut, part, parts))
+          owned_[static_cast<std::size_t>(first + part)].push_back({i, std::move(share.box)});
+      const auto place = place_of(parameter);
+      const auto axes = static_cast<std::ptrdiff_t>(place.joined.axes);
+      auto& stack = stacks_.try_emplace(place.key, Stack{place.joined, {place.shape.begin(), place.shape.begin() + axes}, {}}).first->second;
+      stack.given.emplace_back(place.box.offsets.begin(), place.box.offsets.begin() + axes);
     }
+    return done();
+  }
+
+  Status add_parameters() {
+    for (std::size_t rank = 0; rank < owned_.size(); ++rank) {
+      if (rank > 0 && !owned_[rank].empty()) open_data_file(rank);
+      for (const auto& owned : owned_[rank])
+        if (auto status = add_chunk(rank, owned); !status) return status;
+    }
+    return done();
+  }
+
+  Status add_chunk(std::size_t rank, const Owned& owned) {
+    const auto& parameter = request_.parameters[owned.parameter];
+    const auto bytes = byte_count(owned.box.sizes, parameter.dtype);
+    if (!bytes) return mismatch(parameter, fmt::format("a size of {} does not fit", to_string(parameter.shape)));
+    auto place = place_of(parameter);
+    for (std::size_t axis = 0; axis < owned.box.sizes.size(); ++axis) {
+      place.box.offsets[place.joined.axes + axis] = owned.box.offsets[axis];
+      place.box.sizes[place.joined.axes + axis] = owned.box.sizes[axis];
+    }
+    auto framing = framing_of(parameter.dtype, place.box.sizes);
+    if (!framing) return std::move(framing).error();
+    if (started_ && layout_.files.back().size + framing->size > request_.max_file_bytes) open_data_file(rank);
+    started_ = true;
+
+    const auto file_number = static_cast<std::uint32_t>(metadata_.files.size() - 1);
+    auto& file = layout_.files.back();
+    const auto number = static_cast<std::uint32_t>(layout_.tensors.size());
+    const DcpItem item{file_number, file.size, framing->size};
+    layout_.tensors.push_back({name_of(parameter), file_number, file.size + framing->external.at(0),
+                               static_cast<std::uint64_t>(*bytes), parameter.dtype, parameter.padded, {}});
+    layout_.boxes.push_back({owned.parameter, number, owned.box, row_major_strides(owned.box.sizes), 0});
+    place_chunk(*std::move(framing), item, number);
+    if (auto status = record(parameter, std::move(place), item); !status) return status;
+    file.size += item.length;
     return done();
   }
 
@@ -203,7 +257,6 @@ class Writer {
   }
 
   Status record(const LiveParameter& parameter, Place place, const DcpItem& item) {
-    joined_.emplace(place.key, place.joined);
     auto [entry, fresh] =
         metadata_.tensors.try_emplace(std::move(place.key), DcpTensor{parameter.dtype, place.shape, {}});
     auto& tensor = entry->second;
@@ -215,26 +268,25 @@ class Writer {
     return done();
   }
 
-  // Every layer and expert that a tensor joins must be there once: sorted, the chunks count through the joined axes.
+  // Every layer and expert that a tensor joins must be there once: sorted, they count through the joined axes.
   Status check_stacks() {
-    for (auto& [key, tensor] : metadata_.tensors) {
-      auto& chunks = tensor.chunks;
-      std::sort(chunks.begin(), chunks.end(),
-                [](const auto& a, const auto& b) { return a.box.offsets < b.box.offsets; });
-      const auto joined = joined_[key];
-      Shape expected(tensor.shape.size(), 0);
+    for (auto& [key, tensor] : metadata_.tensors)
+      std::ranges::sort(tensor.chunks, {}, [](const auto& chunk) -> const Shape& { return chunk.box.offsets; });
+    for (auto& [key, stack] : stacks_) {
+      auto& given = stack.given;
+      std::ranges::sort(given);
+      Shape expected(stack.joined.axes, 0);
       std::size_t number = 0;
       for (bool more = true; more; ++number) {
-        const bool there = number < chunks.size();
-        if (there && number > 0 && chunks[number].box.offsets == chunks[number - 1].box.offsets)
-          return fault(key, joined, expected, "is given twice");
-        if (!there || chunks[number].box.offsets != expected) return fault(key, joined, expected, "is missing");
-        auto axis = joined.axes;
-        while (axis > 0 && expected[axis - 1] + 1 == tensor.shape[axis - 1]) expected[--axis] = 0;
+        const bool there = number < given.size();
+        if (there && number > 0 && given[number] == given[number - 1]) return fault(key, stack.joined, expected, "is given twice");
+        if (!there || given[number] != expected) return fault(key, stack.joined, expected, "is missing");
+        auto axis = stack.joined.axes;
+        while (axis > 0 && expected[axis - 1] + 1 == stack.extents[axis - 1]) expected[--axis] = 0;
         if (axis > 0) ++expected[axis - 1];
         more = axis > 0;
       }
-      if (number < chunks.size()) return fault(key, joined, chunks[number].box.offsets, "is given twice");
+      if (number < given.size()) return fault(key, stack.joined, given[number], "is given twice");
     }
     return done();
   }
@@ -273,21 +325,23 @@ class Writer {
     return done();
   }
 
-  const TorchDistLayoutRequest& request_;
+  const MegatronLayoutRequest& request_;
   bool per_layer_{};
   std::filesystem::path folder_;
-  TorchDistLayout layout_;
+  MegatronLayout layout_;
   DcpMetadata metadata_;
   std::map<std::pair<DType, Shape>, ArchiveLayout> framings_;
-  std::map<std::string, Joined> joined_;  // by key
+  std::vector<std::vector<Owned>> owned_;  // by rank
+  std::map<std::string, Stack> stacks_;    // by key
   std::optional<DcpItem> empty_blob_;
   std::optional<DcpItem> none_blob_;
   std::string common_file_;
+  std::size_t rank_{}, files_of_rank_{};
   bool started_{};  // whether the current file holds a chunk
 };
 
 }  // namespace
 
-Result<TorchDistLayout> lay_out_torch_dist(const TorchDistLayoutRequest& request) { return Writer{request}.run(); }
+Result<MegatronLayout> lay_out_torch_dist(const MegatronLayoutRequest& request) { return Writer{request}.run(); }
 
 }  // namespace weighbridge

@@ -7,7 +7,7 @@
 #include <charconv>
 #include <span>
 
-#include "checkpoints/torch_dist_checkpoint.hpp"
+#include "checkpoints/megatron_checkpoint.hpp"
 #include "checkpoints/torch_dist_experts.hpp"
 #include "mapping/live_name.hpp"
 

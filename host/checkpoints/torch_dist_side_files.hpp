@@ -6,7 +6,7 @@
 #include <optional>
 #include <string>
 
-#include "checkpoints/torch_dist_checkpoint.hpp"
+#include "checkpoints/megatron_checkpoint.hpp"
 #include "tensor/result.hpp"
 
 namespace weighbridge {

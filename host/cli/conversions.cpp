@@ -9,14 +9,18 @@
 namespace weighbridge {
 namespace {
 
+MegatronTarget target_of(const Options& options) {
+  auto target = options.target;
+  target.flavor = options.flavor.value_or(target.storage == MegatronStorage::torch ? MegatronFlavor::megatron_lm : MegatronFlavor::bridge);
+  return target;
+}
+
 Result<Prepared> prepare_to_megatron(const Options& options, Registry& registry) {
   auto model = resolve_model(options.hf_model, {.revision = options.hf_revision});
   if (!model) return std::move(model).error();
   auto conversion = prepare_import({.hugging_face = model->folder,
                                     .model_name = options.hf_model,
-                                    .flavor = options.flavor,
-                                    .iteration = options.iteration,
-                                    .layout = options.layout,
+                                    .target = target_of(options),
                                     .make_vocab_size_divisible_by = options.make_vocab_size_divisible_by,
                                     .dtype = options.dtype,
                                     .strict = !options.not_strict},

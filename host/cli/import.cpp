@@ -11,7 +11,7 @@ void add_import(CLI::App& program, Chosen& chosen) {
   const auto options = std::make_shared<Options>();
   declare_hugging_face_source(command, *options, true);
   declare_megatron_path(command, *options, true);
-  declare_import(command, *options);
+  declare_megatron_target(command, *options);
   declare_dtype(command, *options);
   declare_strictness(command, *options);
   declare_output(command, *options);

@@ -44,6 +44,20 @@ Result<Quantize> parse_quantize(std::string_view text) {
   return Error{Error::Kind::usage, {}, std::string{text}, "is no way to store weights", "Say none, reference, fp8, mxfp4 or int4"};
 }
 
+Result<MegatronStorage> parse_storage(std::string_view text) {
+  for (const auto storage : {MegatronStorage::torch_dist, MegatronStorage::torch}) {
+    if (folded(text) == folded(to_string(storage))) return storage;
+  }
+  return Error{Error::Kind::usage, {}, std::string{text}, "is no checkpoint format that can be written", "Say torch_dist or torch"};
+}
+
+Result<ModuleSpec> parse_spec(std::string_view text) {
+  for (const auto spec : {ModuleSpec::transformer_engine, ModuleSpec::local}) {
+    if (folded(text) == folded(to_string(spec))) return spec;
+  }
+  return Error{Error::Kind::usage, {}, std::string{text}, "is no implementation of Megatron's modules", "Say transformer_engine or local"};
+}
+
 Result<MegatronFlavor> parse_flavor(std::string_view text) {
   for (const auto flavor : {MegatronFlavor::bridge, MegatronFlavor::megatron_lm}) {
     if (folded(text) == to_string(flavor)) return flavor;

@@ -67,8 +67,8 @@ void declare_hugging_face_path(CLI::App& command, Options& options, bool require
   add_path(command, "--hf-path,--output-dir", options.hf_path, required, "The Hugging Face folder to make");
 }
 
-void declare_import(CLI::App& command, Options& options) {
-  auto& layout = options.layout;
+void declare_megatron_target(CLI::App& command, Options& options) {
+  auto& layout = options.target.layout;
   add_positive(command, "--tp,--tensor-parallel-size,--tensor-model-parallel-size", layout.tensor,
                "Tensor parallel size of the training job");
   add_positive(command, "--pp,--pipeline-parallel-size,--pipeline-model-parallel-size", layout.pipeline,
@@ -83,9 +83,23 @@ void declare_import(CLI::App& command, Options& options) {
   add_positive(command, "--cp,--context-parallel-size", layout.context, "Context parallel size");
   add_positive(command, "--make-vocab-size-divisible-by", options.make_vocab_size_divisible_by,
                "Pad the vocabulary to a multiple of N times the tensor parallel size");
-  add_parsed(command, "--flavor", options.flavor, parse_flavor, "Whose checkpoint to write: bridge or megatron-lm")
+  add_positive(command, "--decoder-first-pipeline-num-layers", layout.first_stage, "Layers of the first pipeline stage, where it differs");
+  add_positive(command, "--decoder-last-pipeline-num-layers", layout.last_stage, "Layers of the last pipeline stage, where it differs");
+  command.add_option("--pipeline-model-parallel-layout", layout.stages, "What every stage holds, as Megatron-LM writes it: \"Et*3|(tt|)*29,m|L\"")
+      ->type_name("TEXT")
+      ->take_last();
+  command.add_flag("--account-for-embedding-in-pipeline-split", layout.embedding_counts, "The embedding counts as a layer of the first stage");
+  command.add_flag("--account-for-loss-in-pipeline-split", layout.loss_counts, "The loss counts as a layer of the last stage");
+  add_parsed(command, "--flavor", options.flavor, parse_flavor,
+             "Whose checkpoint to write: bridge or megatron-lm (default bridge; megatron-lm for rank files)")
       ->type_name("NAME");
-  command.add_option("--iteration", options.iteration, "Iteration to write the checkpoint as (default 0)")
+  add_parsed(command, "--ckpt-format", options.target.storage, parse_storage,
+             "torch_dist (default), or torch: the rank files mp_rank_* of Megatron-LM")
+      ->type_name("NAME");
+  add_parsed(command, "--transformer-impl", options.target.spec, parse_spec,
+             "Names in rank files: transformer_engine (default), or local: those of Megatron-Core's own modules")
+      ->type_name("NAME");
+  command.add_option("--iteration", options.target.iteration, "Iteration to write the checkpoint as (default 0)")
       ->check(CLI::Range(std::int64_t{0}, std::int64_t{9'999'999}))
       ->type_name("N")
       ->take_last();

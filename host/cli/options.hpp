@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "checkpoints/torch_dist_checkpoint.hpp"
+#include "checkpoints/megatron_checkpoint.hpp"
 #include "cli/console.hpp"
 #include "conversion/conversion.hpp"
 #include "engine/run.hpp"
@@ -25,6 +25,8 @@ namespace weighbridge {
 Result<DType> parse_dtype(std::string_view text);
 // "bridge" or "megatron-lm", dashes and underscores equal.
 Result<MegatronFlavor> parse_flavor(std::string_view text);
+Result<MegatronStorage> parse_storage(std::string_view text);  // "torch_dist" or "torch"
+Result<ModuleSpec> parse_spec(std::string_view text);          // "transformer_engine" or "local"
 Result<Quantize> parse_quantize(std::string_view text);  // "none", "reference", "fp8", "mxfp4", "int4"
 
 // Everything that a command line can say. A command declares the groups it understands; the rest keeps its defaults.
@@ -32,10 +34,9 @@ struct Options {
   std::string hf_model;                 // folder or hub id
   std::string hf_revision{"main"};
   std::filesystem::path megatron_path, hf_path;
-  ParallelLayout layout;
+  MegatronTarget target;
+  std::optional<MegatronFlavor> flavor;  // target.flavor follows from target.storage without it
   std::optional<std::int64_t> make_vocab_size_divisible_by;
-  MegatronFlavor flavor{MegatronFlavor::bridge};
-  std::int64_t iteration{};
   std::optional<std::string> architecture;
   std::optional<DType> dtype;
   std::uint64_t max_shard_size{kDefaultMaxShardSize};
@@ -53,7 +54,7 @@ struct Options {
 void declare_hugging_face_source(CLI::App& command, Options& options, bool required);
 void declare_megatron_path(CLI::App& command, Options& options, bool required);
 void declare_hugging_face_path(CLI::App& command, Options& options, bool required);
-void declare_import(CLI::App& command, Options& options);      // layout, vocabulary, flavor, iteration
+void declare_megatron_target(CLI::App& command, Options& options);  // layout, vocabulary, flavor, format, iteration
 void declare_export(CLI::App& command, Options& options);      // architecture, shard size
 void declare_dtype(CLI::App& command, Options& options);
 void declare_strictness(CLI::App& command, Options& options);

@@ -58,7 +58,7 @@ void add_plan(CLI::App& program, Chosen& chosen) {
   declare_hugging_face_source(command, options, false);
   declare_megatron_path(command, options, false);
   declare_hugging_face_path(command, options, false);
-  declare_import(command, options);
+  declare_megatron_target(command, options);
   declare_export(command, options);
   declare_dtype(command, options);
   declare_strictness(command, options);

@@ -97,7 +97,7 @@ void add_roundtrip(CLI::App& program, Chosen& chosen) {
           "--work-dir", [request](const std::string& folder) { request->work_folder = folder; },
           "Existing folder with room for the model twice (default: TMPDIR, else /tmp)")
       ->type_name("FOLDER");
-  declare_import(command, options);
+  declare_megatron_target(command, options);
   declare_strictness(command, options);
   declare_run(command, options);
   declare_plugin_path(command, options);

@@ -11,26 +11,26 @@
 #include <boost/json/object.hpp>
 
 #include "checkpoints/hugging_face_layout.hpp"
-#include "checkpoints/torch_dist_checkpoint.hpp"
+#include "checkpoints/megatron_layout.hpp"
 #include "families/registry.hpp"
 #include "mapping/plan.hpp"
 #include "tensor/result.hpp"
 
 namespace weighbridge {
 
-// The parallel layout of the training job. torch_dist is free of placement: it decides how the vocabulary is padded and
-// is checked against the model's numbers.
-struct ParallelLayout {
-  std::int64_t tensor{1}, pipeline{1}, expert{1}, context{1};
-  std::optional<std::int64_t> virtual_pipeline, expert_tensor;
+// The Megatron checkpoint to write: for which job and which loader.
+struct MegatronTarget {
+  MegatronFlavor flavor{MegatronFlavor::bridge};
+  MegatronStorage storage{MegatronStorage::torch_dist};
+  ModuleSpec spec{ModuleSpec::transformer_engine};
+  ParallelLayout layout;
+  std::int64_t iteration{0};
 };
 
 struct ImportOptions {
   std::filesystem::path hugging_face;  // the folder
   std::string model_name;              // as the user gave it (hub id or path), recorded as hf_model_id; may be empty
-  MegatronFlavor flavor{MegatronFlavor::bridge};
-  std::int64_t iteration{0};
-  ParallelLayout layout;
+  MegatronTarget target;
   std::optional<std::int64_t> make_vocab_size_divisible_by;  // pads the vocabulary to a multiple of it times tensor
   std::optional<DType> dtype;                                // --torch-dtype: cast every weight to it
   bool strict{true};                                         // else unused tensors are notes, not errors

@@ -32,7 +32,7 @@ Status state_dtype(ConfigDocument& config, DType dtype) {
 Result<Conversion> prepare_export(const ExportOptions& options, Registry& registry) {
   auto location = locate_megatron(options.megatron);
   if (!location) return location.error();
-  auto checkpoint = TorchDistCheckpoint::open(*location, {.configuration = !options.reference});
+  auto checkpoint = MegatronCheckpoint::open(*location, {.configuration = !options.reference});
   if (!checkpoint) return checkpoint.error();
   Conversion conversion;
   conversion.notes = checkpoint->notes;

@@ -5,17 +5,16 @@
 #include <algorithm>
 
 #include "checkpoints/megatron_document.hpp"
-#include "checkpoints/torch_dist_layout.hpp"
 #include "conversion/carried_tensors.hpp"
 #include "conversion/conversion.hpp"
 #include "conversion/decoded_tensors.hpp"
 #include "conversion/family_choice.hpp"
+#include "conversion/laid_parameters.hpp"
 #include "conversion/parallel_check.hpp"
 #include "conversion/reference.hpp"
 #include "conversion/source_use.hpp"
 #include "conversion/totals.hpp"
 #include "families/call.hpp"
-#include "mapping/copies.hpp"
 
 namespace weighbridge {
 namespace {
@@ -29,13 +28,13 @@ Result<boost::json::object> settled_document(const ConfigDocument& made, const I
     document["bf16"] = *options.dtype == DType::bf16;
     document["fp16"] = *options.dtype == DType::f16;
   }
-  if (auto status = check_layout(options.layout, document); !status) return status.error();
+  if (auto status = check_layout(options.target.layout, document); !status) return status.error();
   if (options.make_vocab_size_divisible_by) {
     if (*options.make_vocab_size_divisible_by < 1 || *options.make_vocab_size_divisible_by > (1 << 24))
       return Error{Error::Kind::usage, "", "--make-vocab-size-divisible-by", "is no divisor", "Give a whole number from 1 on"};
     document["make_vocab_size_divisible_by"] = *options.make_vocab_size_divisible_by;
   }
-  state_layout(options.layout, document);
+  state_layout(options.target.layout, document);
   return document;
 }
 
@@ -59,7 +58,7 @@ bool is_tokenizer_file(const std::filesystem::path& path) {
 std::filesystem::path kept_folder(std::int64_t iteration) { return std::filesystem::path{fmt::format("iter_{:07}", iteration)} / kKeptFolder; }
 
 // Tokenizer files go to where Megatron-Bridge looks for them, everything else of the source beside them.
-void carry_side_files(const HuggingFaceRepository& repository, const TorchDistLayout& layout, std::int64_t iteration, Conversion& conversion) {
+void carry_side_files(const HuggingFaceRepository& repository, const MegatronLayout& layout, std::int64_t iteration, Conversion& conversion) {
   const auto kept = kept_folder(iteration);
   conversion.plan.carried.push_back({repository.folder / "config.json", kept / "config.json"});
   for (const auto& file : repository.side_files) {
@@ -97,7 +96,7 @@ Result<Conversion> prepare_import(const ImportOptions& options, Registry& regist
     return status.error();
 
   const auto rows = integer_field(*document, "vocab_size").value_or(0);
-  const bool pad = options.make_vocab_size_divisible_by || rows % options.layout.tensor != 0;
+  const bool pad = options.make_vocab_size_divisible_by || rows % options.target.layout.tensor != 0;
   const auto divisor = integer_field(*document, "make_vocab_size_divisible_by").value_or(1);
   if (pad) (*document)["should_pad_vocab"] = true;
 
@@ -106,60 +105,59 @@ Result<Conversion> prepare_import(const ImportOptions& options, Registry& regist
   auto tensors = tensors_of_leaves(set->algebra, repository->catalogue, plan);
   if (!tensors) return tensors.error();
 
-  TorchDistLayoutRequest request;
+  MegatronLayoutRequest request;
   request.document = *document;
-  request.flavor = options.flavor;
-  request.iteration = options.iteration;
-  std::int64_t cast_tensors = 0;
   for (const auto& equation : set->equations) {
-    LiveParameter parameter{equation.stack, equation.layer, equation.layers, equation.name, parameter_dtype(equation, *tensors, options, *document),
-                            equation.expression.shape, equation.expression.padded, static_cast<ExtraState>(equation.extra_state),
-                            equation.expert, equation.experts};
-    if (equation.vocabulary && pad) {
-      const auto padded = padded_rows(parameter.shape[0], divisor, options.layout.tensor);
-      if (padded != parameter.shape[0])
-        conversion.padded.push_back({equation.live_name(), fmt::format("{} rows of zeros after {}", padded - parameter.shape[0], parameter.shape[0])});
-      parameter.padded |= padded != parameter.shape[0];
-      parameter.shape[0] = padded;
-    }
-    request.parameters.push_back(std::move(parameter));
+    std::optional<std::int64_t> padded;
+    if (equation.vocabulary && pad) padded = padded_rows(equation.expression.shape[0], divisor, options.target.layout.tensor);
+    if (padded && *padded != equation.expression.shape[0])
+      conversion.padded.push_back({equation.live_name(), fmt::format("{} rows of zeros after {}", *padded - equation.expression.shape[0], equation.expression.shape[0])});
+    request.parameters.push_back(live_parameter(equation, parameter_dtype(equation, *tensors, options, *document), padded));
   }
-  for (const auto& module : set->modules)
-    request.modules.push_back({module.stack, module.layer, module.layers, module.name, static_cast<ExtraState>(module.extra_state), 0, 0});
-  auto layout = lay_out_torch_dist(request);
+  for (const auto& module : set->modules) request.modules.push_back(live_module(module));
+  auto layout = lay_out_megatron(options.target, request);
   if (!layout) return layout.error();
 
   plan.files = std::move(layout->files);
   plan.tensors = std::move(layout->tensors);
   plan.literals = std::move(layout->literals);
+  std::int64_t cast_tensors = 0;
+  for (const auto& laid : layout->boxes) {
+    const auto& equation = set->equations[laid.parameter];
+    const auto constant = equation.expression.constant;
+    if (!constant) continue;
+    auto& output = plan.tensors[laid.tensor];
+    const auto filler = exact_bits(*constant, output.dtype);
+    if (!filler) return Error{Error::Kind::unsupported, options.hugging_face.string(), output.name, fmt::format("{} is no value of {}", *constant, to_string(output.dtype)), "Give another --torch-dtype"};
+    output.filler = *filler;
+  }
   for (std::size_t i = 0; i < set->equations.size(); ++i) {
     const auto& equation = set->equations[i];
-    auto& output = plan.tensors[layout->tensor_of[i]];
-    output.name = equation.live_name();
-    if (const auto constant = equation.expression.constant) {
-      const auto filler = exact_bits(*constant, output.dtype);
-      if (!filler) return Error{Error::Kind::unsupported, options.hugging_face.string(), output.name, fmt::format("{} is no value of {}", *constant, to_string(output.dtype)), "Give another --torch-dtype"};
-      output.filler = *filler;
-      conversion.synthesised.push_back({output.name, fmt::format("{} everywhere; Hugging Face has no such tensor", *constant)});
-    }
+    if (const auto constant = equation.expression.constant)
+      conversion.synthesised.push_back({equation.live_name(), fmt::format("{} everywhere; Hugging Face has no such tensor", *constant)});
     for (const auto& piece : equation.expression.pieces) {
       const auto& stored = (*tensors)[piece.leaf];
-      if (auto status = append_copies(piece.map, stored, output.dtype, piece.addend, output.copies); !status) return status.error();
+      const auto dtype = request.parameters[i].dtype;
       const bool decoded = set->algebra.leaves()[piece.leaf].decoding.has_value();
-      cast_tensors += !decoded && stored.dtype != output.dtype && bits(stored.dtype) >= bits(output.dtype);
+      cast_tensors += !decoded && stored.dtype != dtype && bits(stored.dtype) >= bits(dtype);
     }
-    order_copies(output.copies);
   }
+  const auto origins = [&](std::size_t number) {
+    std::vector<Origin> found;
+    for (const auto& piece : set->equations[number].expression.pieces) found.push_back({&piece.map, &(*tensors)[piece.leaf], piece.addend});
+    return found;
+  };
+  if (auto status = fill_parameters(*layout, request.parameters, origins, plan.tensors); !status) return status.error();
   if (!plan.decoded.empty())
     conversion.notes.push_back(fmt::format("{} tensors are decoded from block-scaled storage", plan.decoded.size()));
   if (cast_tensors > 0)
     conversion.notes.push_back(fmt::format("{} tensors change their type to that of the model ({}); values are rounded to nearest",
                                            cast_tensors, string_field(*document, "params_dtype").value_or("")));
-  if (auto status = carry_tensors(*set, repository->catalogue, kept_folder(options.iteration), conversion); !status) return status.error();
+  if (auto status = carry_tensors(*set, repository->catalogue, kept_folder(options.target.iteration), conversion); !status) return status.error();
   const auto index = source_index_text(*repository);
-  plan.files.push_back({kept_folder(options.iteration) / kSourceIndex, index.size()});
+  plan.files.push_back({kept_folder(options.target.iteration) / kSourceIndex, index.size()});
   plan.literals.push_back({static_cast<std::uint32_t>(plan.files.size() - 1), 0, index, {}});
-  carry_side_files(*repository, *layout, options.iteration, conversion);
+  carry_side_files(*repository, *layout, options.target.iteration, conversion);
   conversion.mapped = static_cast<std::int64_t>(set->equations.size());
   conversion.training_flags = layout->flags;
   conversion.megatron = std::move(*document);

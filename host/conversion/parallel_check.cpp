@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "checkpoints/megatron_document.hpp"
+#include "mapping/live_name.hpp"
 
 namespace weighbridge {
 namespace {
@@ -29,21 +30,23 @@ Status check_layout(const ParallelLayout& layout, const boost::json::object& meg
   if (groups > 0 && groups % layout.tensor != 0 && layout.tensor % groups != 0)
     return divides("--tp", layout.tensor, "num_query_groups", groups);
   if (auto status = divides("--tp", layout.tensor, "ffn_hidden_size", integer_field(megatron, "ffn_hidden_size").value_or(0)); !status) return status;
-  const auto stages = layout.pipeline * layout.virtual_pipeline.value_or(1);
-  if (auto status = divides(layout.virtual_pipeline ? "--pp times --vpp" : "--pp", stages, "num_layers", integer_field(megatron, "num_layers").value_or(0)); !status)
-    return status;
   if (const auto experts = integer_field(megatron, "num_moe_experts")) return divides("--ep", layout.expert, "num_moe_experts", *experts);
   return divides("--ep", layout.expert, "the number of experts of a dense model", 1);
 }
 
-void state_layout(const ParallelLayout& layout, boost::json::object& megatron) {
-  megatron["tensor_model_parallel_size"] = layout.tensor;
-  megatron["pipeline_model_parallel_size"] = layout.pipeline;
-  megatron["expert_model_parallel_size"] = layout.expert;
-  megatron["expert_tensor_parallel_size"] = layout.expert_tensor.value_or(layout.tensor);
-  megatron["context_parallel_size"] = layout.context;
-  if (layout.virtual_pipeline) megatron["virtual_pipeline_model_parallel_size"] = *layout.virtual_pipeline;
-  if (layout.pipeline > 1) megatron["pipeline_dtype"] = megatron["params_dtype"];
+Status check_cuts(const MegatronLayoutRequest& request) {
+  const auto& layout = request.layout;
+  for (const auto& parameter : request.parameters) {
+    const bool expert = parameter.experts > 0;
+    const auto ranks = expert ? layout.expert_tensor_size() : layout.tensor;
+    if (!parameter.cut || divides(*parameter.cut, ranks)) continue;
+    for (const auto extent : parameter.cut->parts)
+      if (auto status = divides(expert ? "--etp" : "--tp", ranks,
+                                fmt::format("a part of {}", live_name(parameter.prefix, parameter.layer, parameter.rest, parameter.expert, parameter.experts)).c_str(), extent);
+          !status)
+        return status;
+  }
+  return done();
 }
 
 std::int64_t padded_rows(std::int64_t rows, std::int64_t divisor, std::int64_t tensor) {

@@ -3,16 +3,17 @@
 
 #include <boost/json/object.hpp>
 
-#include "conversion/conversion.hpp"
+#include "checkpoints/megatron_layout.hpp"
 #include "tensor/result.hpp"
 
 namespace weighbridge {
 
-// Heads, query groups, feed-forward width, layers and experts against the layout's sizes. The error says both numbers.
+// Heads, query groups, feed-forward width and experts against the layout's sizes. The error says both numbers and which
+// sizes do. (Layers: Placement::of.)
 Status check_layout(const ParallelLayout& layout, const boost::json::object& megatron);
 
-// Writes the layout into a Megatron document, sizes of 1 included.
-void state_layout(const ParallelLayout& layout, boost::json::object& megatron);
+// Every parameter of the request against the sizes of its process groups.
+Status check_cuts(const MegatronLayoutRequest& request);
 
 // Rows of the stored vocabulary: `rows` rounded up to a multiple of divisor * tensor.
 std::int64_t padded_rows(std::int64_t rows, std::int64_t divisor, std::int64_t tensor);

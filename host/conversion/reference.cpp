@@ -12,12 +12,13 @@ namespace {
 
 // What the checkpoint and a config.json say differently of the model.
 Result<std::vector<std::string>> differences(const Family& family, const ConfigDocument& config, const Catalogue* weights,
-                                             const TorchDistCheckpoint& checkpoint) {
+                                             const MegatronCheckpoint& checkpoint) {
   std::vector<std::string> notes;
   auto document = to_megatron(family, config, notes, weights);
   if (!document) return document.error();
   auto expected = document->root();
-  if (checkpoint.flavor == MegatronFlavor::megatron_lm) expected.erase("vocab_size");  // args hold the padded size
+  for (const auto& field : checkpoint.assumed) expected.erase(field);
+  if (checkpoint.flavor == MegatronFlavor::megatron_lm) expected.erase("vocab_size");  // args may count padding
   return architecture_differences(checkpoint.document, expected);
 }
 
@@ -30,7 +31,7 @@ Status collect(const std::filesystem::path& folder, std::vector<CarriedFile>& in
   return done();
 }
 
-Result<Reference> from_repository(const ExportOptions& options, const TorchDistCheckpoint& checkpoint, Registry& registry, Conversion& conversion) {
+Result<Reference> from_repository(const ExportOptions& options, const MegatronCheckpoint& checkpoint, Registry& registry, Conversion& conversion) {
   Reference reference;
   auto repository = HuggingFaceRepository::open(*options.reference);
   reference.has_weights = static_cast<bool>(repository);
@@ -60,7 +61,7 @@ Result<Reference> from_repository(const ExportOptions& options, const TorchDistC
 
 }  // namespace
 
-Result<Reference> find_reference(const ExportOptions& options, const TorchDistCheckpoint& checkpoint, Registry& registry, Conversion& conversion) {
+Result<Reference> find_reference(const ExportOptions& options, const MegatronCheckpoint& checkpoint, Registry& registry, Conversion& conversion) {
   if (options.reference) return from_repository(options, checkpoint, registry, conversion);
   Reference reference;
   const auto& folder = checkpoint.location.folder;

@@ -7,7 +7,7 @@
 
 #include "checkpoints/config_document.hpp"
 #include "checkpoints/hugging_face_repository.hpp"
-#include "checkpoints/torch_dist_checkpoint.hpp"
+#include "checkpoints/megatron_checkpoint.hpp"
 #include "conversion/conversion.hpp"
 #include "conversion/family_choice.hpp"
 #include "conversion/source_index.hpp"
@@ -31,6 +31,6 @@ struct Reference {
 // In this order: the folder given as --hf-model, which must agree with the checkpoint on every architecture field; the
 // config.json that an import of ours left in the checkpoint, if it still agrees; what the family makes of the Megatron
 // document. Adds to the notes of `conversion`.
-Result<Reference> find_reference(const ExportOptions& options, const TorchDistCheckpoint& checkpoint, Registry& registry, Conversion& conversion);
+Result<Reference> find_reference(const ExportOptions& options, const MegatronCheckpoint& checkpoint, Registry& registry, Conversion& conversion);
 
 }  // namespace weighbridge

@@ -51,7 +51,7 @@ Catalogue with_blocks_of_experts(const EquationSet& set, const Catalogue& known)
 
 }  // namespace
 
-Result<ReferenceTensors> reference_tensors(const Reference& reference, const TorchDistCheckpoint& checkpoint) {
+Result<ReferenceTensors> reference_tensors(const Reference& reference, const MegatronCheckpoint& checkpoint) {
   if (reference.has_weights) return ReferenceTensors{reference.repository->catalogue, true, "the reference"};
   auto carried = read_carried_tensors(checkpoint.location.folder / kKeptFolder);
   if (!carried) return carried.error();

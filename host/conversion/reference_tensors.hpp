@@ -17,7 +17,7 @@ struct ReferenceTensors {
 };
 
 // Of the reference's repository; without its weights, what an import carried along.
-Result<ReferenceTensors> reference_tensors(const Reference& reference, const TorchDistCheckpoint& checkpoint);
+Result<ReferenceTensors> reference_tensors(const Reference& reference, const MegatronCheckpoint& checkpoint);
 
 // States the equations as the output is to be: unless the reference's quantised storage is asked for, every tensor plain.
 // `known` then shows the reference as if it were not quantised, and `reference` loses what its config says of it.

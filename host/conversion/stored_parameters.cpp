@@ -2,15 +2,20 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <set>
 
+#include "checkpoints/rank_files_reader.hpp"
+#include "conversion/laid_parameters.hpp"
 #include "conversion/source_use.hpp"
 #include "formats/input_file.hpp"
 
 namespace weighbridge {
 namespace {
 
-std::optional<LiveTensor> live_parameter(const Equation& equation, const Catalogue& catalogue) {
+constexpr std::string_view kEmbedding = "embedding.word_embeddings.weight", kOutput = "output_layer.weight";
+
+std::optional<LiveTensor> find_parameter(const Equation& equation, const Catalogue& catalogue) {
   if (equation.experts > 0) return find_live_expert(catalogue, equation.stack, equation.layer, equation.name, equation.expert);
   if (equation.stack.empty()) return find_live(catalogue, equation.name);
   return find_live(catalogue, equation.stack, equation.layer, equation.name);
@@ -20,6 +25,13 @@ std::optional<LiveTensor> live_parameter(const Equation& equation, const Catalog
 Shape joined_extents(const Equation& equation, std::size_t axes) {
   if (axes == 2) return {equation.layers, equation.experts};
   return {equation.experts > 0 ? equation.experts : equation.layers};
+}
+
+// Copies that Megatron keeps of the embedding on later stages, of which the first one counts.
+void add_copies(const MegatronCheckpoint& checkpoint, const EquationSet& set, std::set<std::string>& used) {
+  const bool head = std::ranges::any_of(set.equations, [](const auto& equation) { return equation.stack.empty() && equation.name.ends_with(kOutput); });
+  for (const auto& [key, tensor] : checkpoint.catalogue.tensors)
+    if (key.ends_with(kEmbedding) || (key.ends_with(kOutput) && (!head || checkpoint.ranks->layout.pipeline > 1))) used.insert(key);
 }
 
 // That every element is the number, for which Hugging Face has no place.
@@ -46,13 +58,28 @@ Status check_constant(const Catalogue& catalogue, const StoredTensor& tensor, do
 
 }  // namespace
 
-Result<std::vector<StoredTensor>> stored_parameters(const EquationSet& set, const TorchDistCheckpoint& checkpoint, bool strict, Conversion& conversion) {
+Result<std::vector<StoredTensor>> stored_parameters(const EquationSet& set, const MegatronCheckpoint& checkpoint, bool strict, Conversion& conversion) {
   const auto folder = checkpoint.location.folder.string();
   std::vector<StoredTensor> parameters;
   std::vector<std::string> missing;
   std::set<std::string> used;
+  std::vector<std::optional<StoredTensor>> assembled;
+  if (checkpoint.ranks) {
+    std::vector<LiveParameter> wanted;
+    for (const auto& equation : set.equations) wanted.push_back(live_parameter(equation, {}));
+    auto made = assemble(checkpoint, wanted, used);
+    if (!made) return made.error();
+    assembled = *std::move(made);
+    add_copies(checkpoint, set, used);
+  }
+  std::size_t number = 0;
+  const auto lookup = [&](std::size_t i) -> std::optional<LiveTensor> {
+    if (!checkpoint.ranks) return find_parameter(set.equations[i], checkpoint.catalogue);
+    if (!assembled[i]) return {};
+    return LiveTensor{{}, {}, *std::move(assembled[i])};
+  };
   for (const auto& equation : set.equations) {
-    const auto live = live_parameter(equation, checkpoint.catalogue);
+    const auto live = lookup(number++);
     if (!live && equation.expression.constant) {  // not every release of Megatron-Core has it
       parameters.emplace_back();
       continue;
@@ -78,7 +105,7 @@ Result<std::vector<StoredTensor>> stored_parameters(const EquationSet& set, cons
                    "Check the configuration of the checkpoint, or the reference given as --hf-model, against the weights"};
     if (const auto constant = equation.expression.constant)
       if (auto status = check_constant(checkpoint.catalogue, live->tensor, *constant); !status) return status.error();
-    used.insert(live->key);
+    if (!live->key.empty()) used.insert(live->key);
     if (live->key.ends_with("_w")) used.insert(live->key.substr(0, live->key.size() - 2) + "_v");
     parameters.push_back(live->tensor);
   }

@@ -3,7 +3,7 @@
 
 #include <vector>
 
-#include "checkpoints/torch_dist_checkpoint.hpp"
+#include "checkpoints/megatron_checkpoint.hpp"
 #include "conversion/conversion.hpp"
 #include "mapping/equation.hpp"
 #include "tensor/result.hpp"
@@ -13,6 +13,6 @@ namespace weighbridge {
 
 // By equation, each checked against it; no stored parameter may be left over. Adds vocabulary padding and, unless
 // `strict`, what is left over to the conversion. All names at fault are in one error.
-Result<std::vector<StoredTensor>> stored_parameters(const EquationSet& set, const TorchDistCheckpoint& checkpoint, bool strict, Conversion& conversion);
+Result<std::vector<StoredTensor>> stored_parameters(const EquationSet& set, const MegatronCheckpoint& checkpoint, bool strict, Conversion& conversion);
 
 }  // namespace weighbridge

@@ -197,6 +197,11 @@ int32_t equation(wb_call* call, const wb_equation* stated) {
                                    call->expressions[stated->expression - 1], static_cast<Split>(stated->split),
                                    extra_state, (stated->flags & WB_VOCABULARY) != 0,
                                    (stated->flags & WB_KEEP_DTYPE) != 0, stated->expert, stated->experts});
+    if (stated->live.size != 0) {
+      if (!in_stack) return failed(call, fmt::format("the equation of {} has a live name but no stack of layers", view(stated->name)));
+      call->set.equations.back().live_rest = view(stated->live);
+      call->set.equations.back().live_layer = stated->live_layer;
+    }
     return WB_OK;
   });
 }

@@ -23,6 +23,9 @@ struct Equation {
   bool vocabulary{};           // rows beyond the expression's are padding
   bool keep_dtype{};
   std::int64_t expert{}, experts{};  // one of that many; none where experts is 0
+  // What torch_dist calls otherwise than the live model: there the layer has this number, and the parameter this name.
+  std::optional<std::int64_t> live_layer{};
+  std::string live_rest{};
 
   std::string live_name() const;  // "decoder.layers.3.self_attention.linear_qkv.weight"
 };

@@ -28,28 +28,8 @@ Result<std::vector<Piece>> placed(const Expression& operand, const Shape& shape,
   return pieces;
 }
 
-}  // namespace
-
-std::optional<std::uint32_t> Algebra::find(std::string_view name) const {
-  const auto found = by_name_.find(name);
-  return found == by_name_.end() ? std::nullopt : std::optional{found->second};
-}
-
-Result<Expression> Algebra::tensor(std::string_view name, Shape shape) {
-  const auto count = element_count(shape);
-  if (name.empty()) return wrong("a tensor without a name");
-  if (!count || *count == 0)
-    return wrong(fmt::format("tensor {} of the impossible shape {}", name, to_string(shape)));
-  const auto [entry, fresh] = by_name_.try_emplace(std::string{name}, static_cast<std::uint32_t>(leaves_.size()));
-  if (fresh) leaves_.push_back({std::string{name}, shape, {}, false});
-  if (leaves_[entry->second].storage) return wrong(fmt::format("tensor {} is used encoded and decoded", name));
-  if (leaves_[entry->second].shape != shape)
-    return wrong(fmt::format("tensor {} is said to be {} and {}", name, to_string(leaves_[entry->second].shape),
-                             to_string(shape)));
-  return Expression{std::move(shape), {{entry->second, identity_map(*count), 0, {}, false}}, false};
-}
-
-Result<Expression> Algebra::concat(std::int64_t axis, const std::vector<const Expression*>& operands) const {
+// Operands one after the other along an axis.
+Result<Expression> joined(std::int64_t axis, const std::vector<const Expression*>& operands) {
   if (operands.empty() || !is_axis(*operands.front(), axis)) return wrong("concat without operands or beyond their axes");
   const auto at = static_cast<std::size_t>(axis);
   Expression result{operands.front()->shape, {}, false};
@@ -79,6 +59,35 @@ Result<Expression> Algebra::concat(std::int64_t axis, const std::vector<const Ex
   return result;
 }
 
+}  // namespace
+
+std::optional<std::uint32_t> Algebra::find(std::string_view name) const {
+  const auto found = by_name_.find(name);
+  return found == by_name_.end() ? std::nullopt : std::optional{found->second};
+}
+
+Result<Expression> Algebra::tensor(std::string_view name, Shape shape) {
+  const auto count = element_count(shape);
+  if (name.empty()) return wrong("a tensor without a name");
+  if (!count || *count == 0)
+    return wrong(fmt::format("tensor {} of the impossible shape {}", name, to_string(shape)));
+  const auto [entry, fresh] = by_name_.try_emplace(std::string{name}, static_cast<std::uint32_t>(leaves_.size()));
+  if (fresh) leaves_.push_back({std::string{name}, shape, {}, false});
+  if (leaves_[entry->second].storage) return wrong(fmt::format("tensor {} is used encoded and decoded", name));
+  if (leaves_[entry->second].shape != shape)
+    return wrong(fmt::format("tensor {} is said to be {} and {}", name, to_string(leaves_[entry->second].shape),
+                             to_string(shape)));
+  return Expression{std::move(shape), {{entry->second, identity_map(*count), 0, {}, false}}, false};
+}
+
+Result<Expression> Algebra::concat(std::int64_t axis, const std::vector<const Expression*>& operands) const {
+  auto result = joined(axis, operands);
+  if (!result) return result;
+  result->parts = Parts{static_cast<std::size_t>(axis), {}};
+  for (const auto* operand : operands) result->parts->extents.push_back(operand->shape[static_cast<std::size_t>(axis)]);
+  return result;
+}
+
 Result<Expression> Algebra::interleave(std::int64_t axis, std::int64_t groups,
                                        const std::vector<const Expression*>& operands) const {
   const auto at = static_cast<std::ptrdiff_t>(axis);
@@ -93,7 +102,7 @@ Result<Expression> Algebra::interleave(std::int64_t axis, std::int64_t groups,
   }
   std::vector<const Expression*> views;
   for (const auto& operand : grouped) views.push_back(&operand);
-  auto result = concat(axis + 1, views);
+  auto result = joined(axis + 1, views);
   if (!result) return result;
   auto& shape = result->shape;
   shape[static_cast<std::size_t>(axis) + 1] *= groups;
@@ -123,7 +132,7 @@ Result<Expression> Algebra::stack(std::int64_t axis, const std::vector<const Exp
   }
   std::vector<const Expression*> views;
   for (const auto& entry : entries) views.push_back(&entry);
-  return concat(axis, views);
+  return joined(axis, views);
 }
 
 Result<Expression> Algebra::transpose(const Expression& operand, const Shape& permutation) const {
@@ -145,6 +154,7 @@ Result<Expression> Algebra::transpose(const Expression& operand, const Shape& pe
 Result<Expression> Algebra::reshape(Expression operand, Shape shape) const {
   if (element_count(shape) != element_count(operand.shape))
     return wrong(fmt::format("reshape of {} to {}", to_string(operand.shape), to_string(shape)));
+  if (shape != operand.shape) operand.parts.reset();
   operand.shape = std::move(shape);
   return operand;
 }

@@ -40,11 +40,18 @@ struct Piece {
   bool echo{};                   // a further copy: nothing comes back from it
 };
 
+// The operands of a concatenation: their extents along its axis.
+struct Parts {
+  std::size_t axis{};
+  Shape extents;
+};
+
 struct Expression {
   Shape shape;
   std::vector<Piece> pieces;
   bool padded{};  // some elements come from no leaf and are zero
   std::optional<double> constant{};  // all elements come from no leaf and are this
+  std::optional<Parts> parts{};      // of an expression that is a concatenation
 };
 
 // Makes expressions and remembers the leaves that they name. Every function checks its operands; errors are of kind

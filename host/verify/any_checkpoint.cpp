@@ -22,11 +22,11 @@ bool is_hugging_face_name(std::string_view name) {
 std::string_view to_string(CheckpointKind kind) { return kind == CheckpointKind::megatron ? "Megatron" : "Hugging Face"; }
 
 CheckpointKind AnyCheckpoint::kind() const {
-  return std::holds_alternative<TorchDistCheckpoint>(content) ? CheckpointKind::megatron : CheckpointKind::hugging_face;
+  return std::holds_alternative<MegatronCheckpoint>(content) ? CheckpointKind::megatron : CheckpointKind::hugging_face;
 }
 
 const std::filesystem::path& AnyCheckpoint::folder() const {
-  if (const auto* megatron = std::get_if<TorchDistCheckpoint>(&content)) return megatron->location.folder;
+  if (const auto* megatron = std::get_if<MegatronCheckpoint>(&content)) return megatron->location.folder;
   return std::get<HuggingFaceRepository>(content).folder;
 }
 
@@ -65,7 +65,7 @@ Result<AnyCheckpoint> open_any(const std::filesystem::path& path) {
   }
   const auto location = locate_megatron(path);
   if (!location) return location.error();
-  auto checkpoint = TorchDistCheckpoint::open(*location, {.configuration = false});
+  auto checkpoint = MegatronCheckpoint::open(*location, {.configuration = false});
   if (!checkpoint) return std::move(checkpoint).error();
   return AnyCheckpoint{std::move(*checkpoint)};
 }

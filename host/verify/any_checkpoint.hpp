@@ -7,7 +7,7 @@
 #include <variant>
 
 #include "checkpoints/hugging_face_repository.hpp"
-#include "checkpoints/torch_dist_checkpoint.hpp"
+#include "checkpoints/megatron_checkpoint.hpp"
 #include "tensor/result.hpp"
 
 namespace weighbridge {
@@ -16,7 +16,7 @@ enum class CheckpointKind : std::uint8_t { hugging_face = 1, megatron };
 std::string_view to_string(CheckpointKind kind);  // "Hugging Face", "Megatron"
 
 struct AnyCheckpoint {
-  std::variant<HuggingFaceRepository, TorchDistCheckpoint> content;
+  std::variant<HuggingFaceRepository, MegatronCheckpoint> content;
 
   CheckpointKind kind() const;
   const std::filesystem::path& folder() const;  // of a Megatron checkpoint, the iteration's

@@ -68,7 +68,7 @@ std::optional<std::pair<std::string, bool>> stack_of(std::string_view key) {
   return std::pair{std::string{key.substr(0, at + kLayers.size())}, per_layer};
 }
 
-Result<MegatronFacts> facts_of(const TorchDistCheckpoint& checkpoint) {
+Result<MegatronFacts> facts_of(const MegatronCheckpoint& checkpoint) {
   MegatronFacts facts;
   facts.iteration = checkpoint.iteration ? checkpoint.iteration : checkpoint.location.iteration;
   facts.flavor = checkpoint.flavor;
@@ -101,7 +101,7 @@ Result<Inspection> inspect(const std::filesystem::path& path) {
     inspection->notes = repository->notes;
     return inspection;
   }
-  const auto& megatron = std::get<TorchDistCheckpoint>(checkpoint->content);
+  const auto& megatron = std::get<MegatronCheckpoint>(checkpoint->content);
   auto facts = facts_of(megatron);
   if (!facts) return std::move(facts).error();
   inspection->megatron = std::move(*facts);

@@ -63,9 +63,9 @@ Tensor key_norm(const Config& c, const Model& model, const Decoder& d, const Lay
 MegatronLayer attention_of(const Decoder& d, const Layer& layer) {
   const bool global = d.is_global(layer.index);
   const auto* name = global ? "self_attention_global." : "self_attention_sliding.";
-  if (d.wide) return layer.megatron.under(name);
+  if (d.wide) return layer.megatron.of_kind(name, "self_attention.", layer.index, static_cast<std::int64_t>(d.global.size()));
   const auto before = std::count(d.global.begin(), d.global.begin() + layer.index, global);
-  return layer.megatron.as(before, std::ranges::count(d.global, global)).under(name);
+  return layer.megatron.of_kind(name, "self_attention.", before, std::ranges::count(d.global, global));
 }
 
 void dense_layer(const Config& c, const Model& model, const Decoder& d, const Layer& layer) {

@@ -175,7 +175,7 @@ const char* const kDocument = R"({"num_layers":2,"hidden_size":16,"ffn_hidden_si
 TEST(MegatronArguments, GiveBackTheDocumentTheyWereMadeOf) {
   PickleArena arena;
   const auto document = object(kDocument);
-  auto arguments = arguments_from_document(document, 128, arena);
+  auto arguments = arguments_from_document(document, {.padded_vocab_size = 128}, arena);
   ASSERT_TRUE(arguments);
   auto back = document_from_arguments(*arguments, "common.pt");
   ASSERT_TRUE(back) << back.error().text();
@@ -187,7 +187,7 @@ TEST(MegatronArguments, HoldTextsOfJson) {
   PickleArena arena;
   auto document = object(kDocument);
   document["heterogeneous_layers_config_encoded_json"] = object(R"({"block_configs":[{"ffn":{"ffn_mult":0.5}}]})");
-  auto arguments = arguments_from_document(document, 128, arena);
+  auto arguments = arguments_from_document(document, {.padded_vocab_size = 128}, arena);
   ASSERT_TRUE(arguments);
   const auto text = arguments->find("heterogeneous_layers_config_encoded_json");
   ASSERT_TRUE(text);
@@ -202,7 +202,7 @@ TEST(MegatronArguments, AreWhatMegatronTakesOver) {
   auto document = object(kDocument);
   document["tensor_model_parallel_size"] = 8;
   document["hf_model_id"] = "org/model";
-  auto made = arguments_from_document(document, 128, arena);
+  auto made = arguments_from_document(document, {.padded_vocab_size = 128}, arena);
   ASSERT_TRUE(made);
   const auto arguments = *made;
   EXPECT_TRUE(arguments.callable().is_global("argparse", "Namespace"));
@@ -212,8 +212,9 @@ TEST(MegatronArguments, AreWhatMegatronTakesOver) {
   EXPECT_EQ(integer("padded_vocab_size"), 128);
   EXPECT_EQ(integer("vocab_size"), 40);
   EXPECT_EQ(integer("max_position_embeddings"), 512);
-  EXPECT_EQ(integer("tensor_model_parallel_size"), 1);
-  EXPECT_EQ(integer("world_size"), 1);
+  EXPECT_EQ(integer("tensor_model_parallel_size"), 8);
+  EXPECT_EQ(integer("world_size"), 8);
+  EXPECT_EQ(integer("data_parallel_size"), 1);
   EXPECT_EQ(flag("swiglu"), true);
   EXPECT_EQ(flag("squared_relu"), false);
   EXPECT_EQ(flag("group_query_attention"), true);

@@ -93,18 +93,25 @@ TEST_F(MegatronLocationTest, RefusesBrokenTrackers) {
   EXPECT_EQ(fault(root()).subject, "step");
 }
 
-TEST_F(MegatronLocationTest, NamesStoragesThatItDoesNotRead) {
+TEST_F(MegatronLocationTest, TellsRankFilesFromTorchDist) {
   scratch_.write("ranks/iter_0000001/mp_rank_00/model_optim_rng.pt", "");
+  for (const auto path : {root() / "ranks", root() / "ranks/iter_0000001"}) {
+    const auto location = locate_megatron(path);
+    ASSERT_TRUE(location) << location.error().text();
+    EXPECT_EQ(location->storage, MegatronStorage::torch);
+    EXPECT_EQ(location->iteration, 1);
+  }
+}
+
+TEST_F(MegatronLocationTest, NamesStoragesThatItDoesNotRead) {
   scratch_.write("fsdp/iter_0000001/.metadata", "");
   scratch_.write("zarr/iter_0000001/metadata.json", R"({"sharded_backend": "zarr"})");
   scratch_.write("nemo/context/model.yaml", "");
   scratch_.write("nemo/weights/metadata.json", "");
-  EXPECT_EQ(fault(root() / "ranks").subject, "torch");
-  EXPECT_EQ(fault(root() / "ranks/iter_0000001").subject, "torch");
   EXPECT_EQ(fault(root() / "fsdp").subject, "fsdp_dtensor");
   EXPECT_EQ(fault(root() / "zarr").subject, "zarr");
   EXPECT_EQ(fault(root() / "nemo").subject, "NeMo 2");
-  for (const auto* name : {"ranks", "fsdp", "zarr", "nemo"})
+  for (const auto* name : {"fsdp", "zarr", "nemo"})
     EXPECT_EQ(fault(root() / name).kind, Error::Kind::unsupported) << name;
 }
 

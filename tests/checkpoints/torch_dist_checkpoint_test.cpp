@@ -5,6 +5,7 @@
 #include <boost/json/parse.hpp>
 #include <set>
 
+#include "checkpoints/megatron_checkpoint.hpp"
 #include "checkpoints/megatron_document.hpp"
 #include "checkpoints/temporary_folder.hpp"
 #include "checkpoints/torch_dist_layout.hpp"
@@ -26,7 +27,7 @@ boost::json::object object(std::string_view text) { return boost::json::parse(te
 class TorchDistCheckpointTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    TorchDistLayoutRequest request;
+    MegatronLayoutRequest request;
     for (std::int64_t i = 0; i < 3; ++i)
       request.parameters.push_back(
           {"decoder.layers.", i, 3, "mlp.linear_fc2.weight", DType::bf16, {4, 2}, false, ExtraState::empty});
@@ -49,8 +50,8 @@ class TorchDistCheckpointTest : public ::testing::Test {
     ASSERT_TRUE(text) << text.error().text();
     write(".metadata", *text);
   }
-  Result<TorchDistCheckpoint> open(const OpenTorchDist& options = {}) const {
-    return TorchDistCheckpoint::open({iteration(), 0}, options);
+  Result<MegatronCheckpoint> open(const OpenMegatron& options = {}) const {
+    return MegatronCheckpoint::open({iteration(), 0}, options);
   }
   Error fault() const {
     auto checkpoint = open();
@@ -257,7 +258,7 @@ TEST(TorchDistGolden, GivesEveryLiveParameterOfTheRealModel) {
     SCOPED_TRACE(name);
     auto location = locate_megatron(golden(name) / "megatron");
     ASSERT_TRUE(location) << location.error().text();
-    auto checkpoint = TorchDistCheckpoint::open(*location);
+    auto checkpoint = MegatronCheckpoint::open(*location);
     ASSERT_TRUE(checkpoint) << checkpoint.error().text();
     const auto expected_file = golden(name) / "expected/parameters.safetensors";
     auto file = InputFile::open(expected_file);
@@ -284,7 +285,7 @@ TEST(TorchDistGolden, GivesEveryLiveParameterOfTheRealModel) {
 }
 
 TEST(TorchDistGolden, GivesTheDocumentOfTheRealModel) {
-  auto checkpoint = TorchDistCheckpoint::open({golden("llama3") / "megatron/iter_0000000", 0});
+  auto checkpoint = MegatronCheckpoint::open({golden("llama3") / "megatron/iter_0000000", 0});
   ASSERT_TRUE(checkpoint) << checkpoint.error().text();
   const auto& document = checkpoint->document;
   EXPECT_EQ(document.at("num_layers"), 2);

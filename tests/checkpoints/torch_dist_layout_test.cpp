@@ -4,6 +4,7 @@
 #include <boost/json/parse.hpp>
 #include <set>
 
+#include "checkpoints/megatron_checkpoint.hpp"
 #include "checkpoints/temporary_folder.hpp"
 #include "checkpoints/torch_dist_layout.hpp"
 #include "checkpoints/written_layout.hpp"
@@ -26,8 +27,8 @@ LiveParameter layer(std::int64_t number, std::string rest, Shape shape) {
 }
 
 // A model of two layers; parameter i's bytes are coded_bytes(i).
-TorchDistLayoutRequest two_layers() {
-  TorchDistLayoutRequest request;
+MegatronLayoutRequest two_layers() {
+  MegatronLayoutRequest request;
   request.parameters = {
       {"", 0, 0, "embedding.word_embeddings.weight", DType::bf16, {8, 4}, true, ExtraState::absent},
       layer(0, "self_attention.linear_qkv.layer_norm_weight", {4}),
@@ -44,7 +45,7 @@ TorchDistLayoutRequest two_layers() {
 
 class TorchDistLayoutTest : public ::testing::Test {
  protected:
-  TorchDistLayout laid_out(const TorchDistLayoutRequest& request) {
+  MegatronLayout laid_out(const MegatronLayoutRequest& request) {
     auto layout = lay_out_torch_dist(request);
     if (!layout) throw std::runtime_error(layout.error().text());
     write_layout(*layout, root());
@@ -59,17 +60,17 @@ class TorchDistLayoutTest : public ::testing::Test {
     auto parsed = parse_dcp_metadata(text(iteration + "/.metadata"), ".metadata");
     return parsed ? *parsed : throw std::runtime_error(parsed.error().text());
   }
-  TorchDistCheckpoint opened() const {
+  MegatronCheckpoint opened() const {
     auto location = locate_megatron(root());
     if (!location) throw std::runtime_error(location.error().text());
-    auto checkpoint = TorchDistCheckpoint::open(*location);
+    auto checkpoint = MegatronCheckpoint::open(*location);
     return checkpoint ? *std::move(checkpoint) : throw std::runtime_error(checkpoint.error().text());
   }
 
   test::TemporaryFolder folder_;
 };
 
-std::vector<std::string> names(const TorchDistLayout& layout) {
+std::vector<std::string> names(const MegatronLayout& layout) {
   std::vector<std::string> names;
   for (const auto& file : layout.files) names.push_back(file.path.string());
   return names;
@@ -150,7 +151,7 @@ TEST_F(TorchDistLayoutTest, KeepsOneBlobForAllExtraStatesOfAKind) {
 TEST_F(TorchDistLayoutTest, PutsEveryParameterWhereReadersLookForIt) {
   const auto request = two_layers();
   const auto layout = laid_out(request);
-  ASSERT_EQ(layout.tensor_of.size(), request.parameters.size());
+  ASSERT_EQ(layout.boxes.size(), request.parameters.size());
   const auto checkpoint = opened();
   EXPECT_EQ(checkpoint.flavor, MegatronFlavor::bridge);
   EXPECT_EQ(checkpoint.iteration, 0);
@@ -167,10 +168,10 @@ TEST_F(TorchDistLayoutTest, PutsEveryParameterWhereReadersLookForIt) {
     ASSERT_TRUE(live) << parameter.rest;
     EXPECT_EQ(live->tensor.shape, parameter.shape);
     EXPECT_EQ(live->tensor.dtype, DType::bf16);
-    const auto& target = layout.tensors[layout.tensor_of[i]];
+    const auto& target = layout.tensors[layout.boxes[i].tensor];
     EXPECT_EQ(live->tensor.extents[0].offset, target.offset);
     EXPECT_EQ(target.padded, parameter.padded);
-    EXPECT_EQ(bytes_of(checkpoint.catalogue, *live), coded_bytes(layout.tensor_of[i], target.bytes));
+    EXPECT_EQ(bytes_of(checkpoint.catalogue, *live), coded_bytes(layout.boxes[i].tensor, target.bytes));
   }
   for (const auto& [name, value] : request.document) EXPECT_EQ(checkpoint.document.at(name), value) << name;
   EXPECT_EQ(count_layers(checkpoint.catalogue, "decoder.layers."), 2);
@@ -270,7 +271,7 @@ TEST_F(TorchDistLayoutTest, IsTheSameForTheSameRequest) {
   for (std::size_t i = 0; i < a->literals.size(); ++i) EXPECT_EQ(a->literals[i].bytes, b->literals[i].bytes);
 }
 
-Error fault(const TorchDistLayoutRequest& request) {
+Error fault(const MegatronLayoutRequest& request) {
   auto layout = lay_out_torch_dist(request);
   EXPECT_FALSE(layout);
   return layout ? Error{} : layout.error();
@@ -326,7 +327,7 @@ TEST_F(TorchDistLayoutTest, RefusesWhatCannotBeWritten) {
 }
 
 TEST_F(TorchDistLayoutTest, JoinsExpertsBehindLayers) {
-  TorchDistLayoutRequest request = two_layers();
+  MegatronLayoutRequest request = two_layers();
   for (std::int64_t number = 0; number < 2; ++number)
     for (std::int64_t expert = 0; expert < 3; ++expert) {
       auto parameter = layer(number, "mlp.experts.linear_fc1.weight", {4, 2});
@@ -335,7 +336,7 @@ TEST_F(TorchDistLayoutTest, JoinsExpertsBehindLayers) {
       request.parameters.push_back(std::move(parameter));
     }
   const auto layout = laid_out(request);
-  EXPECT_EQ(layout.tensors[layout.tensor_of.back()].name, "decoder.layers.1.mlp.experts.linear_fc1.weight2");
+  EXPECT_EQ(layout.tensors[layout.boxes.back().tensor].name, "decoder.layers.1.mlp.experts.linear_fc1.weight2");
   auto found = metadata();
   const auto& joined = found.tensors.at("decoder.layers.mlp.experts.experts.linear_fc1.weight");
   EXPECT_EQ(joined.shape, (Shape{2, 3, 4, 2}));
@@ -351,7 +352,7 @@ TEST_F(TorchDistLayoutTest, JoinsExpertsBehindLayers) {
 }
 
 TEST_F(TorchDistLayoutTest, NamesTheExpertThatIsMissing) {
-  TorchDistLayoutRequest request;
+  MegatronLayoutRequest request;
   request.document = two_layers().document;
   for (const auto& [number, expert] : {std::pair{0, 0}, {0, 1}, {1, 1}}) {
     auto parameter = layer(number, "mlp.experts.linear_fc1.weight", {4, 2});

@@ -1,6 +1,6 @@
 #include <gtest/gtest.h>
 
-#include "checkpoints/torch_dist_checkpoint.hpp"
+#include "checkpoints/megatron_checkpoint.hpp"
 
 namespace weighbridge {
 namespace {

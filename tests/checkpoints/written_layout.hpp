@@ -25,7 +25,7 @@ inline std::string coded_bytes(std::size_t tensor, std::uint64_t bytes) {
 }
 
 // Tensor i of the layout gets coded_bytes(i). Fails the test if literals and tensors do not tile the files exactly.
-inline void write_layout(const TorchDistLayout& layout, const std::filesystem::path& folder) {
+inline void write_layout(const MegatronLayout& layout, const std::filesystem::path& folder) {
   std::vector<std::string> contents;
   std::vector<std::string> written;  // 'x' for each byte that has its value
   for (const auto& file : layout.files) {

@@ -17,7 +17,7 @@ Options parse(std::vector<std::string> words) {
   declare_hugging_face_source(command, options, false);
   declare_megatron_path(command, options, false);
   declare_hugging_face_path(command, options, false);
-  declare_import(command, options);
+  declare_megatron_target(command, options);
   declare_export(command, options);
   declare_dtype(command, options);
   declare_strictness(command, options);
@@ -45,23 +45,23 @@ TEST(Options, PathsHaveTheirAliases) {
 
 TEST(Options, LayoutHasItsAliases) {
   for (const auto* name : {"--tp", "-tp", "--tensor-parallel-size", "--tensor_model_parallel_size"}) {
-    EXPECT_EQ(parse({name, "8"}).layout.tensor, 8) << name;
+    EXPECT_EQ(parse({name, "8"}).target.layout.tensor, 8) << name;
   }
   for (const auto* name : {"-pp", "--pipeline-parallel-size", "--pipeline-model-parallel-size"}) {
-    EXPECT_EQ(parse({name, "4"}).layout.pipeline, 4) << name;
+    EXPECT_EQ(parse({name, "4"}).target.layout.pipeline, 4) << name;
   }
   for (const auto* name : {"--vpp", "-vpp", "--virtual-pipeline-parallel-size",
                            "--virtual-pipeline-model-parallel-size", "--num-virtual-stages-per-pipeline-rank"}) {
-    EXPECT_EQ(parse({name, "2"}).layout.virtual_pipeline, 2) << name;
+    EXPECT_EQ(parse({name, "2"}).target.layout.virtual_pipeline, 2) << name;
   }
   for (const auto* name : {"--ep", "-ep", "--expert-parallel-size", "--expert-model-parallel-size"}) {
-    EXPECT_EQ(parse({name, "16"}).layout.expert, 16) << name;
+    EXPECT_EQ(parse({name, "16"}).target.layout.expert, 16) << name;
   }
   for (const auto* name : {"--etp", "-etp", "--expert-tensor-parallel-size"}) {
-    EXPECT_EQ(parse({name, "3"}).layout.expert_tensor, 3) << name;
+    EXPECT_EQ(parse({name, "3"}).target.layout.expert_tensor, 3) << name;
   }
   for (const auto* name : {"--cp", "-cp", "--context-parallel-size"}) {
-    EXPECT_EQ(parse({name, "5"}).layout.context, 5) << name;
+    EXPECT_EQ(parse({name, "5"}).target.layout.context, 5) << name;
   }
 }
 
@@ -70,10 +70,10 @@ TEST(Options, HaveTheirDefaults) {
   EXPECT_EQ(options.hf_revision, "main");
   EXPECT_EQ(options.max_memory, 268'435'456U);
   EXPECT_EQ(options.max_shard_size, 5'000'000'000U);
-  EXPECT_EQ(options.layout.tensor, 1);
-  EXPECT_FALSE(options.layout.virtual_pipeline);
+  EXPECT_EQ(options.target.layout.tensor, 1);
+  EXPECT_FALSE(options.target.layout.virtual_pipeline);
   EXPECT_FALSE(options.dtype);
-  EXPECT_EQ(options.flavor, MegatronFlavor::bridge);
+  EXPECT_FALSE(options.flavor);
   EXPECT_FALSE(options.json || options.overwrite || options.dry_run || options.not_strict || options.no_progress);
 }
 
@@ -85,7 +85,7 @@ TEST(Options, ReadTheOthers) {
   EXPECT_EQ(options.max_shard_size, 500'000'000U);
   EXPECT_EQ(options.dtype, DType::bf16);
   EXPECT_EQ(options.flavor, MegatronFlavor::megatron_lm);
-  EXPECT_EQ(options.iteration, 12);
+  EXPECT_EQ(options.target.iteration, 12);
   EXPECT_EQ(options.plugin_paths, (std::vector<std::filesystem::path>{"a", "b"}));
   EXPECT_EQ(options.make_vocab_size_divisible_by, 128);
   EXPECT_TRUE(options.not_strict && options.overwrite && options.json);

@@ -130,6 +130,9 @@ enum {
  * Of a parameter that every one of `experts` experts has, the name is that of grouped experts without the number
  * ("mlp.experts.linear_fc1.weight") and `expert` the number; elsewhere `experts` is 0. The host knows how checkpoints
  * name and join experts.
+ * `name` and `layer` are those of torch_dist keys. Where the live model's differ, `live` is the name there and `live_layer`
+ * the layer's number; `live` is empty where they do not. (What Megatron-Core's own checkpoints call otherwise the host
+ * knows: parts of Mamba's in_proj, "transformer_layer" of prediction layers.)
  * Without an expression (0) it states no parameter, only that the module `name` keeps `extra_state` though no parameter
  * is named after it: its weight is tied, or stored in parts. */
 typedef struct wb_equation {
@@ -142,6 +145,8 @@ typedef struct wb_equation {
   uint32_t extra_state;
   uint32_t flags;
   int64_t expert, experts;
+  wb_string live;
+  int64_t live_layer;
 } wb_equation;
 
 /* What is said of a Hugging Face tensor that no equation uses. Always with a reason, which users read. */

@@ -87,9 +87,17 @@ class Definition {
     return definition;
   }
 
+  // Called so in the live model, as a part of that layer.
+  Definition live(std::string_view name, std::int64_t layer) const {
+    auto definition = *this;
+    definition.live_ = name;
+    definition.live_layer_ = layer;
+    return definition;
+  }
+
   void operator=(const Parameter& parameter) const {
     const wb_equation equation{sizeof(wb_equation), to_abi(stack_), layer_, layers_, to_abi(name_), parameter.value.handle,
-                               parameter.split, parameter.extra_state, parameter.flags, expert_, experts_};
+                               parameter.split, parameter.extra_state, parameter.flags, expert_, experts_, to_abi(live_), live_layer_};
     if (host_->equation(call_, &equation) != WB_OK) throw Failure("the equation of " + name_ + " was refused");
   }
 
@@ -100,6 +108,8 @@ class Definition {
   std::int64_t layer_, layers_;
   std::string name_;
   std::int64_t expert_{}, experts_{};
+  std::string live_;
+  std::int64_t live_layer_{};
 };
 
 // One layer of a stack, on both sides.
@@ -107,16 +117,23 @@ class MegatronLayer {
  public:
   MegatronLayer(const wb_host* host, wb_call* call, std::string_view stack, std::int64_t layer, std::int64_t layers)
       : host_{host}, call_{call}, stack_{stack}, layer_{layer}, layers_{layers} {}
-  Definition operator[](std::string_view name) const { return {host_, call_, stack_, layer_, layers_, name_ + std::string{name}}; }
+  Definition operator[](std::string_view name) const {
+    const Definition definition{host_, call_, stack_, layer_, layers_, name_ + std::string{name}};
+    return live_ ? definition.live(*live_ + std::string{name}, live_layer_) : definition;
+  }
   // The parameters below `name`: layer.under("mlp.")["linear_fc1.weight"].
   MegatronLayer under(std::string_view name) const {
     auto inner = *this;
     inner.name_ += name;
+    if (inner.live_) *inner.live_ += name;
     return inner;
   }
-  // The same layer as number `layer` of `layers` of its kind, where checkpoints join the layers of one kind.
-  MegatronLayer as(std::int64_t layer, std::int64_t layers) const {
-    auto other = *this;
+  // The parameters below `name` where checkpoints keep a kind of layers apart: as number `layer` of `layers` of that kind.
+  // In the live model they are below `live`, in this layer.
+  MegatronLayer of_kind(std::string_view name, std::string_view live, std::int64_t layer, std::int64_t layers) const {
+    auto other = under(name);
+    other.live_ = name_ + std::string{live};
+    other.live_layer_ = layer_;
     other.layer_ = layer;
     other.layers_ = layers;
     return other;
@@ -127,6 +144,8 @@ class MegatronLayer {
   wb_call* call_;
   std::string stack_, name_;
   std::int64_t layer_, layers_;
+  std::optional<std::string> live_;
+  std::int64_t live_layer_{};
 };
 
 class HuggingFaceLayer {

@@ -1,5 +1,5 @@
 #pragma once
-// A Megatron torch_dist checkpoint that is read: where its weights lie, and what else it holds.
+// A Megatron checkpoint that is read: where its weights lie, and what else it holds.
 
 #include <boost/json/object.hpp>
 #include <cstdint>
@@ -9,17 +9,14 @@
 #include <string_view>
 #include <vector>
 
+#include "checkpoints/megatron_layout.hpp"
 #include "checkpoints/megatron_location.hpp"
+#include "checkpoints/placement.hpp"
+#include "checkpoints/rank_grid.hpp"
 #include "tensor/result.hpp"
 #include "tensor/stored_tensor.hpp"
 
 namespace weighbridge {
-
-enum class MegatronFlavor : std::uint8_t {
-  bridge = 1,   // run_config.yaml, train_state.pt
-  megatron_lm,  // `args` in the common state
-};
-std::string_view to_string(MegatronFlavor flavor);  // "bridge", "megatron-lm"
 
 // Everything that is no weight of the model, by kind. Extra states hold no weights and are not looked into.
 struct OtherContent {
@@ -29,29 +26,44 @@ struct OtherContent {
   std::int64_t random_states{};
   std::int64_t rerun_states{};
   std::vector<std::string> unknown_objects;  // keys of byte objects of no kind above, sorted
+
+  bool of_training() const { return optimizer_tensors + optimizer_objects + random_states + rerun_states > 0; }
 };
 
-struct OpenTorchDist {
+struct OpenMegatron {
   bool configuration = true;  // whether a checkpoint that holds no configuration is an error (else `document` is empty)
 };
 
-// The catalogue holds the model's tensors by the keys on disk, one extent a chunk; extents point at the elements inside
-// each chunk's torch.save blob. Every blob's framing is read: dtype, shape and size of the tensor in it must be the
-// chunk's. A key's dtype is that of its blobs.
-struct TorchDistCheckpoint {
+// What rank files say of each other. The catalogue names each rank's tensors apart:
+// "mp_rank_00_001/model.decoder.layers.0.mlp.linear_fc1.weight".
+struct RankFiles {
+  ParallelLayout layout;
+  std::vector<FileRank> ranks;  // of one stage
+
+  // "mp_rank_00_001/model0." for what the file of this rank holds of this cell.
+  std::string prefix(const FileRank& rank, const Cell& cell) const;
+};
+
+// Of torch_dist the catalogue holds the model's tensors by the keys on disk, one extent a chunk; extents point at the
+// elements inside each chunk's torch.save blob. Every blob's framing is read: dtype, shape and size of the tensor in it
+// must be the chunk's. A key's dtype is that of its blobs.
+struct MegatronCheckpoint {
   MegatronLocation location;
   Catalogue catalogue;
+  std::optional<RankFiles> ranks;  // of the storage `torch`
   OtherContent other;
   std::optional<MegatronFlavor> flavor;   // what gave `document`; nothing if no configuration was found
   boost::json::object document;           // the Megatron document
+  std::vector<std::string> assumed;       // fields of it that the arguments do not state for certain
   boost::json::object content_metadata;   // of the common state; empty if absent
   std::optional<std::int64_t> iteration;  // as the common state says
   std::optional<double> checkpoint_version;
   std::vector<std::string> notes;  // one sentence each, without a full stop
 
-  // Errors: io and format of any file; a blob that disagrees with .metadata; no common state; and, unless `options`
-  // say otherwise, neither run_config.yaml nor `args`, naming both.
-  static Result<TorchDistCheckpoint> open(const MegatronLocation& location, const OpenTorchDist& options = {});
+  // Errors: io and format of any file; a blob that disagrees with .metadata; no common state; a rank file that is missing,
+  // or that is of another iteration, layout or model than the first; and, unless `options` say otherwise, neither
+  // run_config.yaml nor `args`, naming both.
+  static Result<MegatronCheckpoint> open(const MegatronLocation& location, const OpenMegatron& options = {});
 };
 
 // A live parameter as it lies in a checkpoint.
