@@ -19,6 +19,7 @@ struct Chosen {
 // Each adds one command; `chosen` outlives the parse.
 void add_import(CLI::App& program, Chosen& chosen);
 void add_export(CLI::App& program, Chosen& chosen);
+void add_reshard(CLI::App& program, Chosen& chosen);
 void add_roundtrip(CLI::App& program, Chosen& chosen);
 void add_inspect(CLI::App& program, Chosen& chosen);
 void add_plan(CLI::App& program, Chosen& chosen);

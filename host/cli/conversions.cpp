@@ -11,7 +11,7 @@ namespace {
 
 MegatronTarget target_of(const Options& options) {
   auto target = options.target;
-  target.flavor = options.flavor.value_or(target.storage == MegatronStorage::torch ? MegatronFlavor::megatron_lm : MegatronFlavor::bridge);
+  target.iteration = options.iteration.value_or(0);
   return target;
 }
 
@@ -48,12 +48,33 @@ Result<Prepared> prepare_to_hugging_face(const Options& options, Registry& regis
   return Prepared{Direction::to_hugging_face, *std::move(conversion), options.megatron_path, options.hf_path, 0};
 }
 
+Result<Prepared> prepare_between(const Options& options, Registry& registry) {
+  ReshardOptions request;
+  request.megatron = options.megatron_path;
+  request.architecture = options.architecture;
+  request.target = target_of(options);
+  request.iteration = options.iteration;
+  request.make_vocab_size_divisible_by = options.make_vocab_size_divisible_by;
+  request.dtype = options.dtype;
+  request.drop_training_state = options.drop_training_state;
+  request.strict = !options.not_strict;
+  if (!options.hf_model.empty()) {
+    auto model = resolve_model(options.hf_model, {.revision = options.hf_revision, .weights = false});
+    if (!model) return std::move(model).error();
+    request.reference = model->folder;
+  }
+  auto conversion = prepare_reshard(request, registry);
+  if (!conversion) return std::move(conversion).error();
+  return Prepared{Direction::reshard, *std::move(conversion), options.megatron_path, options.save_path, 0};
+}
+
 }  // namespace
 
 Result<Prepared> prepare(Direction direction, const Options& options, Registry& registry) {
   const auto start = std::chrono::steady_clock::now();
-  auto prepared = direction == Direction::to_megatron ? prepare_to_megatron(options, registry)
-                                                      : prepare_to_hugging_face(options, registry);
+  auto prepared = direction == Direction::to_megatron     ? prepare_to_megatron(options, registry)
+                  : direction == Direction::to_hugging_face ? prepare_to_hugging_face(options, registry)
+                                                            : prepare_between(options, registry);
   if (prepared) prepared->seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return prepared;
 }

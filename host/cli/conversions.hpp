@@ -12,7 +12,7 @@
 
 namespace weighbridge {
 
-enum class Direction : std::uint8_t { to_megatron = 1, to_hugging_face };
+enum class Direction : std::uint8_t { to_megatron = 1, to_hugging_face, reshard };
 
 // A conversion that is ready to run.
 struct Prepared {

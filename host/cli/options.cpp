@@ -63,6 +63,12 @@ void declare_megatron_path(CLI::App& command, Options& options, bool required) {
            "The Megatron checkpoint: its parent folder, iter_NNNNNNN or release");
 }
 
+void declare_reshard_paths(CLI::App& command, Options& options) {
+  add_path(command, "--load,--megatron-path", options.megatron_path, true,
+           "The Megatron checkpoint to read: its parent folder, iter_NNNNNNN or release");
+  add_path(command, "--save,--output-dir", options.save_path, true, "The folder of the Megatron checkpoint to make");
+}
+
 void declare_hugging_face_path(CLI::App& command, Options& options, bool required) {
   add_path(command, "--hf-path,--output-dir", options.hf_path, required, "The Hugging Face folder to make");
 }
@@ -90,8 +96,8 @@ void declare_megatron_target(CLI::App& command, Options& options) {
       ->take_last();
   command.add_flag("--account-for-embedding-in-pipeline-split", layout.embedding_counts, "The embedding counts as a layer of the first stage");
   command.add_flag("--account-for-loss-in-pipeline-split", layout.loss_counts, "The loss counts as a layer of the last stage");
-  add_parsed(command, "--flavor", options.flavor, parse_flavor,
-             "Whose checkpoint to write: bridge or megatron-lm (default bridge; megatron-lm for rank files)")
+  add_parsed(command, "--flavor", options.target.flavor, parse_flavor,
+             "Whose checkpoint to write: bridge or megatron-lm (default: megatron-lm for rank files, the source's own for reshard, else bridge)")
       ->type_name("NAME");
   add_parsed(command, "--ckpt-format", options.target.storage, parse_storage,
              "torch_dist (default), or torch: the rank files mp_rank_* of Megatron-LM")
@@ -99,17 +105,21 @@ void declare_megatron_target(CLI::App& command, Options& options) {
   add_parsed(command, "--transformer-impl", options.target.spec, parse_spec,
              "Names in rank files: transformer_engine (default), or local: those of Megatron-Core's own modules")
       ->type_name("NAME");
-  command.add_option("--iteration", options.target.iteration, "Iteration to write the checkpoint as (default 0)")
+  command.add_option("--iteration", options.iteration, "Iteration to write the checkpoint as (default 0, or the source's)")
       ->check(CLI::Range(std::int64_t{0}, std::int64_t{9'999'999}))
       ->type_name("N")
       ->take_last();
 }
 
-void declare_export(CLI::App& command, Options& options) {
+void declare_architecture(CLI::App& command, Options& options) {
   command.add_option("--architecture", options.architecture,
                      "Architecture of config.json, where the checkpoint does not tell and no --hf-model is given")
       ->type_name("NAME")
       ->take_last();
+}
+
+void declare_export(CLI::App& command, Options& options) {
+  declare_architecture(command, options);
   add_parsed(command, "--max-shard-size", options.max_shard_size, parse_size,
              "Largest safetensors file where no reference decides (default 5GB)")
       ->type_name("SIZE");

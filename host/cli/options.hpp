@@ -34,8 +34,10 @@ struct Options {
   std::string hf_model;                 // folder or hub id
   std::string hf_revision{"main"};
   std::filesystem::path megatron_path, hf_path;
+  std::filesystem::path save_path;  // of reshard: the Megatron checkpoint to make
   MegatronTarget target;
-  std::optional<MegatronFlavor> flavor;  // target.flavor follows from target.storage without it
+  std::optional<std::int64_t> iteration;  // target.iteration is 0, or the source's, without it
+  bool drop_training_state{};
   std::optional<std::int64_t> make_vocab_size_divisible_by;
   std::optional<std::string> architecture;
   std::optional<DType> dtype;
@@ -53,9 +55,11 @@ struct Options {
 // --hf-model, --hf-revision, --trust-remote-code
 void declare_hugging_face_source(CLI::App& command, Options& options, bool required);
 void declare_megatron_path(CLI::App& command, Options& options, bool required);
+void declare_reshard_paths(CLI::App& command, Options& options);  // --load, --save
 void declare_hugging_face_path(CLI::App& command, Options& options, bool required);
 void declare_megatron_target(CLI::App& command, Options& options);  // layout, vocabulary, flavor, format, iteration
 void declare_export(CLI::App& command, Options& options);      // architecture, shard size
+void declare_architecture(CLI::App& command, Options& options);
 void declare_dtype(CLI::App& command, Options& options);
 void declare_strictness(CLI::App& command, Options& options);
 void declare_output(CLI::App& command, Options& options);      // overwrite, dry run

@@ -38,7 +38,7 @@ void declare(CLI::App& program, Chosen& chosen) {
       "  weighbridge import --hf-model ./model --megatron-path ./megatron\n"
       "  weighbridge export --megatron-path ./megatron --hf-model ./model --hf-path ./exported\n"
       "  weighbridge COMMAND --help");
-  for (const auto add : {add_import, add_export, add_roundtrip, add_inspect, add_plan, add_verify, add_compare,
+  for (const auto add : {add_import, add_export, add_reshard, add_roundtrip, add_inspect, add_plan, add_verify, add_compare,
                          add_models, add_plugin}) {
     add(program, chosen);
   }

@@ -46,9 +46,25 @@ std::string group_text(const Group& group) {
   return text;
 }
 
+std::string_view done_to(Direction direction) {
+  switch (direction) {
+    case Direction::to_megatron: return "Imported";
+    case Direction::to_hugging_face: return "Exported";
+    case Direction::reshard: return "Resharded";
+  }
+  return {};
+}
+
 }  // namespace
 
-std::string_view to_string(Direction direction) { return direction == Direction::to_megatron ? "import" : "export"; }
+std::string_view to_string(Direction direction) {
+  switch (direction) {
+    case Direction::to_megatron: return "import";
+    case Direction::to_hugging_face: return "export";
+    case Direction::reshard: return "reshard";
+  }
+  return {};
+}
 
 json::array strings_json(const std::vector<std::string>& strings) { return json::array(strings.begin(), strings.end()); }
 
@@ -112,7 +128,7 @@ json::object conversion_json(const Prepared& prepared, const RunReport& run) {
 
 std::string conversion_text(const Prepared& prepared, const RunReport& run) {
   const auto& conversion = prepared.conversion;
-  auto text = fmt::format("{} {} -> {}\n", prepared.direction == Direction::to_megatron ? "Imported" : "Exported",
+  auto text = fmt::format("{} {} -> {}\n", done_to(prepared.direction),
                           prepared.source.string(), prepared.destination.string());
   text += fmt::format("  family      {} {}, {}\n", conversion.family, conversion.family_version, conversion.architecture);
   text += tensors_text(conversion);

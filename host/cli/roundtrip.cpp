@@ -49,6 +49,10 @@ Result<Journey> travel(const RoundtripRequest& request, const std::filesystem::p
   options.hf_path = work / "hugging-face";
   auto registry = Registry::scan(options.plugin_paths);
 
+  auto config = ConfigDocument::read(model->folder / "config.json");
+  if (!config) return std::move(config).error();
+  for (const auto* field : {"quantization_config", "text_config.quantization_config"})
+    if (std::as_const(*config).find(field) != nullptr) options.quantize = Quantize::reference;  // to come back as it was
   auto there = convert(Direction::to_megatron, options, registry, console);
   if (!there) return std::move(there).error();
   auto back = convert(Direction::to_hugging_face, options, registry, console);

@@ -20,7 +20,7 @@ namespace weighbridge {
 
 // The Megatron checkpoint to write: for which job and which loader.
 struct MegatronTarget {
-  MegatronFlavor flavor{MegatronFlavor::bridge};
+  std::optional<MegatronFlavor> flavor;  // megatron_lm for rank files, else the source's own, else bridge
   MegatronStorage storage{MegatronStorage::torch_dist};
   ModuleSpec spec{ModuleSpec::transformer_engine};
   ParallelLayout layout;
@@ -55,6 +55,18 @@ struct ExportOptions {
   bool strict{true};
 };
 
+struct ReshardOptions {
+  std::filesystem::path megatron;                  // parent, iteration or release folder
+  std::optional<std::filesystem::path> reference;  // a Hugging Face folder that says what the model is
+  std::optional<std::string> architecture;         // where neither it nor the checkpoint says it
+  MegatronTarget target;
+  std::optional<std::int64_t> iteration;           // instead of the checkpoint's own
+  std::optional<std::int64_t> make_vocab_size_divisible_by;
+  std::optional<DType> dtype;
+  bool drop_training_state{};                      // leave optimizer, random and rerun states out
+  bool strict{true};
+};
+
 // A tensor or file that the report names, and why.
 struct Named {
   std::string name;
@@ -74,6 +86,9 @@ struct Conversion {
 };
 
 Result<Conversion> prepare_import(const ImportOptions& options, Registry& registry);
+// Another layout, storage, flavor or module spec for the same weights. Error::Kind::usage where a training state would be
+// left out and the user has not agreed.
+Result<Conversion> prepare_reshard(const ReshardOptions& options, Registry& registry);
 Result<Conversion> prepare_export(const ExportOptions& options, Registry& registry);
 
 }  // namespace weighbridge

@@ -8,13 +8,9 @@
 #include "checkpoints/megatron_document.hpp"
 #include "conversion/conversion.hpp"
 #include "conversion/exported_tensors.hpp"
+#include "conversion/megatron_model.hpp"
 #include "conversion/quantised_anew.hpp"
-#include "conversion/reference.hpp"
-#include "conversion/reference_tensors.hpp"
-#include "conversion/source_use.hpp"
-#include "conversion/stored_parameters.hpp"
 #include "conversion/totals.hpp"
-#include "families/call.hpp"
 
 namespace weighbridge {
 namespace {
@@ -30,48 +26,26 @@ Status state_dtype(ConfigDocument& config, DType dtype) {
 }  // namespace
 
 Result<Conversion> prepare_export(const ExportOptions& options, Registry& registry) {
-  auto location = locate_megatron(options.megatron);
-  if (!location) return location.error();
-  auto checkpoint = MegatronCheckpoint::open(*location, {.configuration = !options.reference});
-  if (!checkpoint) return checkpoint.error();
   Conversion conversion;
-  conversion.notes = checkpoint->notes;
-  const auto& other = checkpoint->other;
-  if (other.optimizer_tensors + other.optimizer_objects + other.random_states + other.rerun_states > 0)
-    conversion.dropped.push_back({"optimizer, random and rerun state",
-                                  fmt::format("{} tensors and {} objects of training, for which Hugging Face has no place", other.optimizer_tensors,
-                                              other.optimizer_objects + other.random_states + other.rerun_states)});
-  auto reference = find_reference(options, *checkpoint, registry, conversion);
-  if (!reference) return reference.error();
-  conversion.family = family_id(reference->chosen.family);
-  conversion.family_version = reference->chosen.family.manifest.version;
-  conversion.architecture = reference->chosen.architecture;
-  conversion.megatron = checkpoint->document;
+  auto model = open_megatron_model(options, registry, conversion);
+  if (!model) return model.error();
+  auto& [checkpoint, reference, known, set, parameters] = *model;
 
-  auto known = reference_tensors(*reference, *checkpoint);
-  if (!known) return known.error();
-  auto set = equations_of_export(*reference, *known, options, conversion);
-  if (!set) return set.error();
-  if (auto status = settle_copies(*set, known->tensors); !status) return status.error();
-  if (auto status = prove_family(*set, reference->chosen.family); !status) return status.error();
-  auto parameters = stored_parameters(*set, *checkpoint, options.strict, conversion);
-  if (!parameters) return parameters.error();
-
-  const auto exported = exported_tensors(*set, *parameters, *known, options, conversion);
+  const auto exported = exported_tensors(set, parameters, known, options, conversion);
   if (options.quantize != Quantize::none && std::ranges::none_of(exported, [](const auto& tensor) { return tensor.encoding.has_value(); }))
-    return Error{Error::Kind::usage, location->folder.string(), "--quantize", "no tensor of this model is stored in that way",
+    return Error{Error::Kind::usage, checkpoint.location.folder.string(), "--quantize", "no tensor of this model is stored in that way",
                  "fp8 is for matrices of linear layers; mxfp4 and int4 are for experts whose rows are whole groups of 32"};
   HuggingFaceLayoutRequest request{.tensors = {}, .reference = {}, .max_shard_size = options.max_shard_size, .texts = {}};
   for (const auto& tensor : exported) request.tensors.push_back(tensor.laid);
-  if (reference->repository) request.reference = reference_shards(*reference->repository);
-  else if (reference->index) request.reference = reference->index->shards;
+  if (reference.repository) request.reference = reference_shards(*reference.repository);
+  else if (reference.index) request.reference = reference.index->shards;
   if (const auto dtype = options.dtype ? options.dtype : dtype_from_torch(string_field(conversion.megatron, "params_dtype").value_or(""));
-      dtype && (options.dtype || !reference->has_weights))
-    if (auto status = state_dtype(reference->config, *dtype); !status) return status.error();
+      dtype && (options.dtype || !reference.has_weights))
+    if (auto status = state_dtype(reference.config, *dtype); !status) return status.error();
   if (options.quantize != Quantize::none && options.quantize != Quantize::reference)
-    if (auto status = state_quantisation(options.quantize, reference->config); !status) return status.error();
-  request.texts.push_back({"config.json", reference->config.text({.sort_keys = reference->standard_style})});
-  conversion.hugging_face = reference->config.root();
+    if (auto status = state_quantisation(options.quantize, reference.config); !status) return status.error();
+  request.texts.push_back({"config.json", reference.config.text({.sort_keys = reference.standard_style})});
+  conversion.hugging_face = reference.config.root();
 
   auto layout = lay_out_hugging_face(request);
   if (!layout) return layout.error();
@@ -79,8 +53,8 @@ Result<Conversion> prepare_export(const ExportOptions& options, Registry& regist
   plan.files = std::move(layout->files);
   plan.tensors = std::move(layout->tensors);
   plan.literals = std::move(layout->literals);
-  if (auto status = fill_exported(exported, *set, *parameters, checkpoint->catalogue, *known, conversion); !status) return status.error();
-  for (const auto& file : reference->side_files) {
+  if (auto status = fill_exported(exported, set, parameters, checkpoint.catalogue, known, conversion); !status) return status.error();
+  for (const auto& file : reference.side_files) {
     plan.carried.push_back(file);
     conversion.carried.push_back({file.path.string(), "side file"});
   }

@@ -122,15 +122,7 @@ Result<Conversion> prepare_import(const ImportOptions& options, Registry& regist
   plan.tensors = std::move(layout->tensors);
   plan.literals = std::move(layout->literals);
   std::int64_t cast_tensors = 0;
-  for (const auto& laid : layout->boxes) {
-    const auto& equation = set->equations[laid.parameter];
-    const auto constant = equation.expression.constant;
-    if (!constant) continue;
-    auto& output = plan.tensors[laid.tensor];
-    const auto filler = exact_bits(*constant, output.dtype);
-    if (!filler) return Error{Error::Kind::unsupported, options.hugging_face.string(), output.name, fmt::format("{} is no value of {}", *constant, to_string(output.dtype)), "Give another --torch-dtype"};
-    output.filler = *filler;
-  }
+  if (auto status = fill_constants(*layout, *set, plan.tensors); !status) return status.error();
   for (std::size_t i = 0; i < set->equations.size(); ++i) {
     const auto& equation = set->equations[i];
     if (const auto constant = equation.expression.constant)

@@ -1,5 +1,7 @@
 #include "conversion/laid_parameters.hpp"
 
+#include <fmt/format.h>
+
 #include "checkpoints/rank_files_layout.hpp"
 #include "checkpoints/torch_dist_layout.hpp"
 #include "conversion/parallel_check.hpp"
@@ -27,7 +29,7 @@ LiveModule live_module(const ModuleState& module) {
 
 Result<MegatronLayout> lay_out_megatron(const MegatronTarget& target, MegatronLayoutRequest& request) {
   request.layout = target.layout;
-  request.flavor = target.flavor;
+  request.flavor = target.flavor.value_or(target.storage == MegatronStorage::torch ? MegatronFlavor::megatron_lm : MegatronFlavor::bridge);
   request.spec = target.spec;
   request.iteration = target.iteration;
   if (auto status = check_cuts(request); !status) return status.error();
@@ -53,6 +55,19 @@ Status fill_parameters(const MegatronLayout& layout, const std::vector<LiveParam
     }
   }
   for (auto& output : tensors) order_copies(output.copies);
+  return done();
+}
+
+Status fill_constants(const MegatronLayout& layout, const EquationSet& set, std::vector<OutputTensor>& tensors) {
+  for (const auto& laid : layout.boxes) {
+    const auto constant = set.equations[laid.parameter].expression.constant;
+    if (!constant) continue;
+    auto& output = tensors[laid.tensor];
+    const auto filler = exact_bits(*constant, output.dtype);
+    if (!filler)
+      return Error{Error::Kind::unsupported, "", output.name, fmt::format("{} is no value of {}", *constant, to_string(output.dtype)), "Give another --torch-dtype"};
+    output.filler = *filler;
+  }
   return done();
 }
 

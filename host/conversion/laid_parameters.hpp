@@ -32,4 +32,7 @@ struct Origin {
 Status fill_parameters(const MegatronLayout& layout, const std::vector<LiveParameter>& parameters,
                        const std::function<std::vector<Origin>(std::size_t)>& origins, std::vector<OutputTensor>& tensors);
 
+// Of parameters that are a constant everywhere: the filler of their tensors.
+Status fill_constants(const MegatronLayout& layout, const EquationSet& set, std::vector<OutputTensor>& tensors);
+
 }  // namespace weighbridge

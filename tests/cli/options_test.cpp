@@ -73,7 +73,7 @@ TEST(Options, HaveTheirDefaults) {
   EXPECT_EQ(options.target.layout.tensor, 1);
   EXPECT_FALSE(options.target.layout.virtual_pipeline);
   EXPECT_FALSE(options.dtype);
-  EXPECT_FALSE(options.flavor);
+  EXPECT_FALSE(options.target.flavor);
   EXPECT_FALSE(options.json || options.overwrite || options.dry_run || options.not_strict || options.no_progress);
 }
 
@@ -84,8 +84,8 @@ TEST(Options, ReadTheOthers) {
   EXPECT_EQ(options.max_memory, 1'073'741'824U);
   EXPECT_EQ(options.max_shard_size, 500'000'000U);
   EXPECT_EQ(options.dtype, DType::bf16);
-  EXPECT_EQ(options.flavor, MegatronFlavor::megatron_lm);
-  EXPECT_EQ(options.target.iteration, 12);
+  EXPECT_EQ(options.target.flavor, MegatronFlavor::megatron_lm);
+  EXPECT_EQ(options.iteration, 12);
   EXPECT_EQ(options.plugin_paths, (std::vector<std::filesystem::path>{"a", "b"}));
   EXPECT_EQ(options.make_vocab_size_divisible_by, 128);
   EXPECT_TRUE(options.not_strict && options.overwrite && options.json);

@@ -1,0 +1,26 @@
+#pragma once
+// A Megatron checkpoint understood as a model: its family, its equations, and where each parameter lies.
+
+#include <vector>
+
+#include "checkpoints/megatron_checkpoint.hpp"
+#include "conversion/conversion.hpp"
+#include "conversion/reference.hpp"
+#include "conversion/reference_tensors.hpp"
+#include "mapping/equation.hpp"
+
+namespace weighbridge {
+
+struct MegatronModel {
+  MegatronCheckpoint checkpoint;
+  Reference reference;
+  ReferenceTensors known;
+  EquationSet set;
+  std::vector<StoredTensor> parameters;  // by equation; without extents where a constant is not stored
+};
+
+// Opens the checkpoint, finds its family (by the reference, by what an import left, by the configuration) and states its
+// equations. What is noticed goes into `conversion`, and what a training run left into what it drops.
+Result<MegatronModel> open_megatron_model(const ExportOptions& options, Registry& registry, Conversion& conversion);
+
+}  // namespace weighbridge

@@ -1,0 +1,145 @@
+// Megatron -> Megatron, up to the plan.
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <numeric>
+
+#include "checkpoints/megatron_document.hpp"
+#include "conversion/conversion.hpp"
+#include "conversion/laid_parameters.hpp"
+#include "conversion/megatron_model.hpp"
+#include "conversion/parallel_check.hpp"
+#include "conversion/totals.hpp"
+#include "families/call.hpp"
+
+namespace weighbridge {
+namespace {
+
+// The document as the target's flavor needs it. run_config.yaml says more of Megatron-Bridge's providers than arguments do;
+// what those lack the family adds.
+Result<boost::json::object> document_for(const MegatronModel& model, const MegatronTarget& target, Conversion& conversion) {
+  const auto& stated = model.checkpoint.document;
+  const bool enough = !stated.empty() && (target.flavor.value_or(MegatronFlavor::megatron_lm) == MegatronFlavor::megatron_lm || target.flavor == model.checkpoint.flavor);
+  if (enough) return stated;
+  auto made = to_megatron(model.reference.chosen.family, model.reference.config, conversion.notes);
+  if (!made) return made.error();
+  auto document = made->root();
+  for (const auto& [name, value] : stated)
+    if (std::ranges::find(model.checkpoint.assumed, std::string_view{name}) == model.checkpoint.assumed.end()) document[name] = value;
+  return document;
+}
+
+// Rows of the vocabulary on the target: as many as are stored unless they do not divide or the user wants others.
+std::int64_t target_rows(const Equation& equation, const StoredTensor& stored, const boost::json::object& document, const ReshardOptions& options) {
+  const auto tensor = options.target.layout.tensor;
+  if (!options.make_vocab_size_divisible_by && stored.shape[0] % tensor == 0) return stored.shape[0];
+  const auto divisor = options.make_vocab_size_divisible_by.value_or(integer_field(document, "make_vocab_size_divisible_by").value_or(1));
+  const auto true_rows = std::min(equation.expression.shape[0], integer_field(document, "vocab_size").value_or(equation.expression.shape[0]));
+  return padded_rows(true_rows, divisor, tensor);
+}
+
+// Tokenizer and what an import kept of its source, which lie beside the weights.
+Status carry_files(const MegatronCheckpoint& checkpoint, const MegatronLayout& layout, const MegatronTarget& target, Conversion& conversion) {
+  const auto kept = std::filesystem::path{fmt::format("iter_{:07}", target.iteration)} / kKeptFolder;
+  const std::pair<std::filesystem::path, std::filesystem::path> folders[] = {
+      {checkpoint.location.folder / "tokenizer", layout.tokenizer.empty() ? kept : layout.tokenizer}, {checkpoint.location.folder / kKeptFolder, kept}};
+  for (const auto& [from, to] : folders) {
+    std::error_code error;
+    std::vector<std::filesystem::path> files;
+    for (std::filesystem::recursive_directory_iterator it{from, error}, end; !error && it != end; it.increment(error))
+      if (it->is_regular_file(error)) files.push_back(it->path());
+    if (error && error != std::errc::no_such_file_or_directory)
+      return Error{Error::Kind::io, from.string(), {}, "cannot be listed: " + error.message(), "Check its permissions"};
+    std::ranges::sort(files);
+    for (const auto& file : files) {
+      conversion.plan.carried.push_back({file, to / file.lexically_relative(from)});
+      conversion.carried.push_back({conversion.plan.carried.back().path.string(), "side file of the checkpoint"});
+    }
+  }
+  return done();
+}
+
+}  // namespace
+
+Result<Conversion> prepare_reshard(const ReshardOptions& options, Registry& registry) {
+  Conversion conversion;
+  ExportOptions source;
+  source.megatron = options.megatron;
+  source.reference = options.reference;
+  source.architecture = options.architecture;
+  source.strict = options.strict;
+  auto model = open_megatron_model(source, registry, conversion);
+  if (!model) return model.error();
+  const auto& checkpoint = model->checkpoint;
+  const auto folder = checkpoint.location.folder.string();
+  if (checkpoint.other.of_training() && !options.drop_training_state)
+    return Error{Error::Kind::usage, folder, "training state",
+                 fmt::format("would be left out: {} optimizer tensors, {} optimizer objects, {} random states and {} rerun states; only weights are moved",
+                             checkpoint.other.optimizer_tensors, checkpoint.other.optimizer_objects, checkpoint.other.random_states, checkpoint.other.rerun_states),
+                 "Say --drop-training-state if weights are all that you need"};
+  auto target = options.target;
+  if (!target.flavor && target.storage == MegatronStorage::torch_dist) target.flavor = checkpoint.flavor;
+  target.iteration = options.iteration.value_or(checkpoint.iteration.value_or(checkpoint.location.iteration.value_or(0)));
+  if (target.iteration < 0 || target.iteration > 9'999'999) return Error{Error::Kind::format, folder, "iteration", "is out of range", "Give --iteration"};
+  auto document = document_for(*model, target, conversion);
+  if (!document) return document.error();
+  if (options.dtype) {
+    (*document)["params_dtype"] = torch_name(*options.dtype);
+    (*document)["bf16"] = *options.dtype == DType::bf16;
+    (*document)["fp16"] = *options.dtype == DType::f16;
+  }
+  if (auto status = check_layout(target.layout, *document); !status) return status.error();
+  if (options.make_vocab_size_divisible_by) (*document)["make_vocab_size_divisible_by"] = *options.make_vocab_size_divisible_by;
+  state_layout(target.layout, *document);
+
+  conversion.padded.clear();  // what an export would cut off
+  MegatronLayoutRequest request;
+  const auto& equations = model->set.equations;
+  for (std::size_t i = 0; i < equations.size(); ++i) {
+    const auto& equation = equations[i];
+    const auto& stored = model->parameters[i];
+    const bool absent = stored.extents.empty();
+    const auto dtype = options.dtype && !equation.keep_dtype ? *options.dtype
+                       : absent ? dtype_from_torch(string_field(*document, "params_dtype").value_or("")).value_or(DType::f32) : stored.dtype;
+    std::optional<std::int64_t> rows;
+    if (equation.vocabulary) {
+      rows = target_rows(equation, stored, *document, options);
+      if (*rows != stored.shape[0])
+        conversion.padded.push_back({equation.live_name(), fmt::format("{} rows instead of {}", *rows, stored.shape[0])});
+      if (*rows != equation.expression.shape[0]) (*document)["should_pad_vocab"] = true;
+    }
+    request.parameters.push_back(live_parameter(equation, dtype, rows));
+    request.parameters.back().padded = absent || (rows && *rows > stored.shape[0]);
+    if (absent) conversion.synthesised.push_back({equation.live_name(), fmt::format("{} everywhere", equation.expression.constant.value_or(0))});
+  }
+  for (const auto& module : model->set.modules) request.modules.push_back(live_module(module));
+  request.document = *document;
+  auto layout = lay_out_megatron(target, request);
+  if (!layout) return layout.error();
+
+  auto& plan = conversion.plan;
+  plan.sources = checkpoint.catalogue.files;
+  plan.files = std::move(layout->files);
+  plan.tensors = std::move(layout->tensors);
+  plan.literals = std::move(layout->literals);
+  std::vector<StridedMap> maps;
+  for (std::size_t i = 0; i < equations.size(); ++i) {
+    const auto count = element_count(request.parameters[i].shape).value_or(0);
+    maps.push_back(identity_map(model->parameters[i].extents.empty() ? 0 : std::min(count, element_count(model->parameters[i].shape).value_or(0))));
+  }
+  const auto origins = [&](std::size_t number) {
+    return model->parameters[number].extents.empty() ? std::vector<Origin>{} : std::vector<Origin>{{&maps[number], &model->parameters[number], 0}};
+  };
+  if (auto status = fill_parameters(*layout, request.parameters, origins, plan.tensors); !status) return status.error();
+  if (auto status = fill_constants(*layout, model->set, plan.tensors); !status) return status.error();
+  if (auto status = carry_files(checkpoint, *layout, target, conversion); !status) return status.error();
+  conversion.mapped = static_cast<std::int64_t>(equations.size());
+  conversion.training_flags = layout->flags;
+  conversion.megatron = *std::move(document);
+  conversion.hugging_face = model->reference.config.root();
+  count_bytes(conversion);
+  return conversion;
+}
+
+}  // namespace weighbridge
