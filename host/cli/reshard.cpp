@@ -29,7 +29,7 @@ void add_reshard(CLI::App& program, Chosen& chosen) {
       "Examples:\n"
       "  weighbridge reshard --load ./megatron --save ./tp8 --tp 8\n"
       "  weighbridge reshard --load ./megatron --save ./ranks --tp 2 --pp 4 --ckpt-format torch\n"
-      "  weighbridge reshard --load ./ranks --save ./bridge --flavor bridge --architecture LlamaForCausalLM");
+      "  weighbridge reshard --load ./ranks --save ./bridge --flavor bridge --architecture MyModelForCausalLM");
   command.final_callback([options, &chosen] {
     chosen.run = [options](Console& console) { return convert(Direction::reshard, *options, console); };
   });
