@@ -14,6 +14,7 @@ namespace weighbridge {
 // What the command line asked for: set while it is parsed, run afterwards. `run` gives the exit code.
 struct Chosen {
   std::function<int(Console&)> run;
+  bool shared{};  // whether processes that were launched together share the work; else the first one does it alone
 };
 
 // Each adds one command; `chosen` outlives the parse.

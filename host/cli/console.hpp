@@ -10,12 +10,15 @@
 
 namespace weighbridge {
 
+class Team;
+
 struct Console {
   std::ostream& out;
   std::ostream& err;
   bool terminal{};        // whether `err` is one, so that a line of it can be redrawn
   unsigned columns{80};   // of the terminal
   std::stop_token stop{}; // requested by SIGINT and SIGTERM
+  Team* team{};           // the processes that were launched together; null for one alone
 };
 
 // What the program exits with: 0, 1 (it did not do what was asked, or checkpoints differ), 2 (the command line is

@@ -4,6 +4,7 @@
 
 #include "cli/plan_account.hpp"
 #include "cli/report.hpp"
+#include "engine/team.hpp"
 
 namespace weighbridge {
 
@@ -11,7 +12,8 @@ int convert(Direction direction, const Options& options, Console& console) {
   mention_ignored(console, options);
   auto registry = Registry::scan(options.plugin_paths);
   const auto prepared = prepare(direction, options, registry);
-  if (!prepared) return fail(console, prepared.error(), options.json);
+  auto& team = console.team != nullptr ? *console.team : alone();
+  if (auto agreed = team.agree(prepared ? done() : Status{prepared.error()}); !agreed) return fail(console, agreed.error(), options.json);
   if (options.dry_run) {
     if (options.json) {
       print(console, plan_json(*prepared, options, false));

@@ -99,6 +99,7 @@ Result<RunReport> carry_out(const Prepared& prepared, const Options& options, Co
   run_options.max_memory = options.max_memory;
   run_options.overwrite = options.overwrite;
   run_options.stop = console.stop;
+  run_options.team = console.team;
   run_options.progress = progress_sink(console, options);
   return run(prepared.conversion.plan, prepared.destination, run_options);
 }

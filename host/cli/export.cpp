@@ -25,6 +25,7 @@ void add_export(CLI::App& program, Chosen& chosen) {
       "  weighbridge export --megatron-path ./megatron --hf-model ./model --hf-path ./exported\n"
       "  weighbridge export --megatron-path ./megatron/iter_0001000 --hf-path ./exported --max-shard-size 2GB");
   command.final_callback([options, &chosen] {
+    chosen.shared = true;
     chosen.run = [options](Console& console) { return convert(Direction::to_hugging_face, *options, console); };
   });
 }

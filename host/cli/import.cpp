@@ -24,6 +24,7 @@ void add_import(CLI::App& program, Chosen& chosen) {
       "  weighbridge import --hf-model org/name --megatron-path ./megatron --tp 8 --torch-dtype bfloat16\n"
       "  weighbridge import --hf-model ./model --megatron-path ./megatron --flavor megatron-lm");
   command.final_callback([options, &chosen] {
+    chosen.shared = true;
     chosen.run = [options](Console& console) { return convert(Direction::to_megatron, *options, console); };
   });
 }

@@ -2,13 +2,16 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <iostream>
+#include <ostream>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "cli/interruption.hpp"
 #include "cli/program.hpp"
+#include "engine/launched_team.hpp"
 
 namespace {
 
@@ -25,9 +28,18 @@ int main(int count, char** words) {
   // a fifth of the planning time.
   ::mallopt(M_MXFAST, 0);
   const weighbridge::Interruption interruption;
+  auto launched = weighbridge::launched_team(interruption.token());
   const bool terminal = ::isatty(STDERR_FILENO) == 1;
   weighbridge::Console console{std::cout, std::cerr, terminal, columns_of(STDERR_FILENO), interruption.token()};
   const std::vector<std::string> arguments(words + (count > 0 ? 1 : 0), words + count);
+  if (!launched) return weighbridge::fail(console, launched.error(), std::ranges::find(arguments, "--json") != arguments.end());
+  // Of several processes the first one speaks.
+  std::ostream nowhere{nullptr};
+  if (*launched && !(*launched)->leads()) {
+    weighbridge::Console silent{nowhere, nowhere, false, 80, interruption.token(), launched->get()};
+    return weighbridge::run_program(arguments, silent);
+  }
+  console.team = launched->get();
   const int code = weighbridge::run_program(arguments, console);
   // A report that did not reach its reader is a failure.
   if (!std::cout.flush() && code == weighbridge::kDone) return weighbridge::kFailed;

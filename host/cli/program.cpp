@@ -8,6 +8,7 @@
 
 #include "cli/arguments.hpp"
 #include "cli/commands.hpp"
+#include "engine/team.hpp"
 
 namespace weighbridge {
 namespace {
@@ -55,6 +56,10 @@ int parse_and_run(const std::vector<std::string>& words, Console& console, bool 
   } catch (const CLI::ParseError& parse_error) {
     if (parse_error.get_exit_code() == 0) return program.exit(parse_error, console.out, console.err);  // --help
     return fail(console, misuse(program, parse_error), json);
+  }
+  if (console.team != nullptr && !chosen.shared) {
+    if (!console.team->leads()) return kDone;
+    console.team = nullptr;
   }
   return chosen.run(console);
 }

@@ -117,6 +117,7 @@ json::object conversion_json(const Prepared& prepared, const RunReport& run) {
           {"gb_per_second", gigabytes_per_second(run)},
           {"peak_memory_bytes", run.peak_resident},
           {"threads", run.threads},
+          {"processes", run.processes},
           {"tensors", tensors_json(conversion)},
           {"encoding",
            {{"blocks_kept", run.encoding.blocks_kept}, {"blocks_new", run.encoding.blocks_new}, {"largest_error", run.encoding.largest_error}}},

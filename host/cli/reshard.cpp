@@ -31,6 +31,7 @@ void add_reshard(CLI::App& program, Chosen& chosen) {
       "  weighbridge reshard --load ./megatron --save ./ranks --tp 2 --pp 4 --ckpt-format torch\n"
       "  weighbridge reshard --load ./ranks --save ./bridge --flavor bridge --architecture MyModelForCausalLM");
   command.final_callback([options, &chosen] {
+    chosen.shared = true;
     chosen.run = [options](Console& console) { return convert(Direction::reshard, *options, console); };
   });
 }

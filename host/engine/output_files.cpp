@@ -105,6 +105,17 @@ Status write_literals(Files& files, const Plan& plan, const std::vector<std::uin
   return done();
 }
 
+Status sync_tensors(Files& files, const Plan& plan, const Schedule& schedule, std::uint64_t first, std::uint64_t last,
+                    const std::filesystem::path& folder, const std::stop_token& stop) {
+  if (first == last) return done();
+  const auto from = schedule.window(first).tensor, to = schedule.window(last - 1).tensor;
+  for (auto file = plan.tensors[from].file; file <= plan.tensors[to].file; ++file) {
+    if (stop.stop_requested()) return stopped_error();
+    if (auto synced = sync_file(files, folder / plan.files[file].path); !synced) return synced;
+  }
+  return done();
+}
+
 Status sync_all(Files& files, const Plan& plan, const std::filesystem::path& folder, const std::stop_token& stop) {
   const auto sync = [&](const std::filesystem::path& path) -> Status {
     if (stop.stop_requested()) return stopped_error();

@@ -9,6 +9,7 @@
 #include "engine/files.hpp"
 #include "engine/memory.hpp"
 #include "engine/progress_meter.hpp"
+#include "engine/schedule.hpp"
 #include "mapping/plan.hpp"
 #include "tensor/result.hpp"
 
@@ -25,6 +26,10 @@ Status carry_files(Files& files, const Plan& plan, const std::vector<std::uint64
 // Writes the literals with the tensors' checksums (indexed as the plan's tensors) in their slots.
 Status write_literals(Files& files, const Plan& plan, const std::vector<std::uint32_t>& checksums,
                       const std::filesystem::path& folder, const std::stop_token& stop, ProgressMeter& progress);
+
+// Syncs the files with the tensors that windows [first, last) are of: what a process wrote that does not make the files.
+Status sync_tensors(Files& files, const Plan& plan, const Schedule& schedule, std::uint64_t first, std::uint64_t last,
+                    const std::filesystem::path& folder, const std::stop_token& stop);
 
 // Syncs every file and then every folder, inner ones first.
 Status sync_all(Files& files, const Plan& plan, const std::filesystem::path& folder, const std::stop_token& stop);

@@ -1,6 +1,11 @@
 #include "engine/run.hpp"
 
+#include <algorithm>
+#include <array>
 #include <chrono>
+#include <memory>
+#include <span>
+#include <string>
 #include <system_error>
 #include <thread>
 #include <utility>
@@ -15,7 +20,9 @@
 #include "engine/progress_meter.hpp"
 #include "engine/staging.hpp"
 #include "engine/stopped.hpp"
+#include "engine/team.hpp"
 #include "engine/worker.hpp"
+#include "formats/crc32.hpp"
 
 namespace weighbridge {
 namespace {
@@ -50,7 +57,7 @@ std::vector<std::uint32_t> tensor_checksums(const Schedule& schedule, const std:
 }
 
 // Runs the workers to their end, the first of them in this thread.
-Status run_workers(Job& job, std::vector<Worker>& workers) {
+Status run_workers(Job& job, std::vector<Worker>& workers, Team& team) {
   {
     std::vector<std::jthread> threads;
     threads.reserve(workers.size());
@@ -61,11 +68,43 @@ Status run_workers(Job& job, std::vector<Worker>& workers) {
                        fmt::format("the system gives no more threads: {}", error.code().message()),
                        "Use fewer with --threads"});
     }
-    workers.front().work();
+    workers.front().work(&team);
   }
   if (auto failure = job.failure.get()) return std::move(*failure);
   if (job.options.stop.stop_requested()) return stopped_error();
   return done();
+}
+
+// Everyone's buffers the same, so that all cut the work into the same windows.
+Status settle(Budget& budget, Team& team) {
+  std::array<std::uint64_t, 4> sizes{budget.threads, budget.capacity, budget.window, budget.scratch};
+  if (auto status = team.least(sizes); !status) return status;
+  budget.threads = static_cast<unsigned>(sizes[0]);
+  budget.capacity = sizes[1];
+  budget.window = sizes[2];
+  budget.scratch = sizes[3];
+  return done();
+}
+
+// That all have made the same plan: processes may see different files under one name.
+Status same_plan(const Plan& plan, const Schedule& schedule, Team& team) {
+  if (team.size() == 1) return done();
+  std::uint32_t digest = 0;
+  const auto add = [&](std::uint64_t value) { digest = crc32({reinterpret_cast<const char*>(&value), sizeof value}, digest); };
+  add(schedule.windows());
+  for (const auto& file : plan.files) add(file.size);
+  for (const auto& tensor : plan.tensors) add(tensor.offset), add(tensor.bytes), add(tensor.copies.size());
+  for (const auto& literal : plan.literals) digest = crc32(literal.bytes, digest);
+  std::array<std::uint64_t, 2> range{digest, ~std::uint64_t{digest}};
+  if (auto status = team.least(range); !status) return status;
+  if (range[0] == digest && range[1] == ~std::uint64_t{digest}) return done();
+  return Error{Error::Kind::mismatch, "", "the processes", "have made different plans: they do not see the same files",
+               "Run them where all see the same source and the same program"};
+}
+
+// The first of `count` windows that process `rank` of `size` fills.
+std::uint64_t share_begin(std::uint64_t count, std::uint64_t rank, std::uint64_t size) {
+  return count / size * rank + std::min(rank, count % size);
 }
 
 std::vector<FileReport> file_reports(const Plan& plan, const std::vector<std::uint64_t>& carried_sizes) {
@@ -81,51 +120,84 @@ std::vector<FileReport> file_reports(const Plan& plan, const std::vector<std::ui
 Result<RunReport> run(const Plan& plan, const std::filesystem::path& destination, const RunOptions& options) {
   const auto started = std::chrono::steady_clock::now();
   auto& files = options.files != nullptr ? *options.files : real_files();
+  auto& team = options.team != nullptr ? *options.team : alone();
+  // What one process finds wrong all must know before they wait for each other again.
+  const auto agree = [&](const auto& result) { return team.agree(result ? done() : Status{result.error()}); };
 
-  const auto budget = share_out(options, resident_now());
-  if (!budget) return budget.error();
+  auto budget = share_out(options, resident_now());
+  if (auto agreed = agree(budget); !agreed) return agreed.error();
+  if (auto settled = settle(*budget, team); !settled) return settled.error();
   const auto checked = check_plan(plan, files, *budget);
-  if (!checked) return checked.error();
-  const auto resolved = resolve_destination(files, destination, sources_of(plan));
-  if (!resolved) return resolved.error();
-  const auto staging = Staging::begin(files, *resolved, options.overwrite);
-  if (!staging) return staging.error();
-  const auto& folder = (*staging)->folder();
-  const auto count = plan.files.size() + plan.carried.size();
-  if (auto enough = check_free_space(files, folder, checked->output_bytes, count); !enough) return enough.error();
-
+  if (auto agreed = agree(checked); !agreed) return agreed.error();
   const auto& schedule = checked->schedule;
+  if (auto same = team.agree(same_plan(plan, schedule, team)); !same) return same.error();
+
+  // The first process makes everything that is not a tensor's bytes.
+  std::unique_ptr<Staging> staging;
+  std::string place;
+  const auto begin = [&]() -> Status {
+    if (!team.leads()) return done();
+    const auto resolved = resolve_destination(files, destination, sources_of(plan));
+    if (!resolved) return resolved.error();
+    auto begun = Staging::begin(files, *resolved, options.overwrite);
+    if (!begun) return begun.error();
+    staging = std::move(*begun);
+    place = staging->folder().string();
+    return check_free_space(files, staging->folder(), checked->output_bytes, plan.files.size() + plan.carried.size());
+  };
+  if (auto begun = team.agree(begin()); !begun) return begun.error();
+  if (auto shared = team.share(place); !shared) return shared.error();
+  const std::filesystem::path folder{place};
+
   const auto wanted = checksummed_tensors(plan);
   std::vector<std::uint32_t> window_checksums(schedule.windows());
-  ProgressMeter progress{options.progress, checked->output_bytes};
-  Job job{plan, schedule, folder, options, files, progress, wanted, window_checksums};
+  const auto rank = static_cast<std::uint64_t>(team.rank()), size = static_cast<std::uint64_t>(team.size());
+  const auto first = share_begin(schedule.windows(), rank, size), last = share_begin(schedule.windows(), rank + 1, size);
+  ProgressMeter progress{options.progress, checked->output_bytes / size};
+  Job job{plan, schedule, folder, options, files, progress, wanted, window_checksums, last, first};
   std::vector<Worker> workers;
-  while (workers.size() < budget->threads) {
-    auto worker = Worker::make(job, *budget);
-    if (!worker) return worker.error();
-    workers.push_back(std::move(*worker));
-  }
+  const auto prepare = [&]() -> Status {
+    while (workers.size() < budget->threads) {
+      auto worker = Worker::make(job, *budget);
+      if (!worker) return worker.error();
+      workers.push_back(std::move(*worker));
+    }
+    if (!team.leads()) return done();
+    if (auto made = make_files(files, plan, folder); !made) return made;
+    return carry_files(files, plan, checked->carried_sizes, folder, workers.front().buffer(), options.stop, progress);
+  };
+  if (auto prepared = team.agree(prepare()); !prepared) return prepared.error();
 
-  if (auto made = make_files(files, plan, folder); !made) return made.error();
-  auto carried =
-      carry_files(files, plan, checked->carried_sizes, folder, workers.front().buffer(), options.stop, progress);
-  if (!carried) return carried.error();
-  if (auto worked = run_workers(job, workers); !worked) return worked.error();
-  const auto checksums = tensor_checksums(schedule, wanted, window_checksums);
-  auto literals = write_literals(files, plan, checksums, folder, options.stop, progress);
-  if (!literals) return literals.error();
-  if (auto synced = sync_all(files, plan, folder, options.stop); !synced) return synced.error();
+  auto worked = run_workers(job, workers, team);
+  if (worked && !team.leads()) worked = sync_tensors(files, plan, schedule, first, last, folder, options.stop);
+  if (!worked) team.give_up();
+  if (auto agreed = team.agree(worked); !agreed) return agreed.error();
+  if (auto summed = team.sum(std::span{window_checksums}); !summed) return summed.error();
 
   RunReport report;
-  if (auto published = (*staging)->publish(report.warnings); !published) return published.error();
+  const auto complete = [&]() -> Status {
+    if (!team.leads()) return done();
+    const auto checksums = tensor_checksums(schedule, wanted, window_checksums);
+    if (auto written = write_literals(files, plan, checksums, folder, options.stop, progress); !written) return written;
+    if (auto synced = sync_all(files, plan, folder, options.stop); !synced) return synced;
+    return staging->publish(report.warnings);
+  };
+  if (auto completed = team.agree(complete()); !completed) return completed.error();
   progress.finish();
   for (const auto& worker : workers) report.encoding.add(worker.encoding_totals());
+  std::array<std::uint64_t, 3> totals{job.bytes_read.load(), report.encoding.blocks_kept, report.encoding.blocks_new};
+  if (auto summed = team.sum(std::span{totals}); !summed) return summed.error();
+  std::array<std::uint64_t, 1> peak{~resident_peak()};
+  if (auto least = team.least(peak); !least) return least.error();
+  report.encoding.blocks_kept = totals[1];
+  report.encoding.blocks_new = totals[2];
   report.bytes_written = checked->output_bytes;
-  report.bytes_read = job.bytes_read.load();
-  for (const auto size : checked->carried_sizes) report.bytes_read += size;
+  report.bytes_read = totals[0];
+  for (const auto carried : checked->carried_sizes) report.bytes_read += carried;
   report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
-  report.peak_resident = resident_peak();
+  report.peak_resident = ~peak[0];
   report.threads = budget->threads;
+  report.processes = static_cast<unsigned>(size);
   report.buffer_bytes = budget->threads * (budget->capacity + budget->scratch);
   report.files = file_reports(plan, checked->carried_sizes);
   return report;

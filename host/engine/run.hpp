@@ -17,10 +17,11 @@
 namespace weighbridge {
 
 class Files;
+class Team;
 
 struct Progress {
   std::uint64_t bytes_done{};   // of the output, never decreasing
-  std::uint64_t bytes_total{};  // known from the start
+  std::uint64_t bytes_total{};  // known from the start; of a team, of this process's share
   std::string_view tensor;      // the output tensor last written, or a carried file; valid during the call only
 };
 
@@ -45,6 +46,7 @@ struct RunOptions {
   std::stop_token stop;                 // asked before every read and write
   Tuning tuning;
   Files* files{};  // the file system; null: the real one
+  Team* team{};    // the processes that share the run; null: this one alone
 };
 
 struct FileReport {
@@ -57,9 +59,10 @@ struct RunReport {
   std::uint64_t bytes_read{};
   std::uint64_t bytes_written{};
   double seconds{};
-  std::uint64_t peak_resident{};      // bytes, the whole process from its start to now
-  unsigned threads{};                 // that worked
-  std::uint64_t buffer_bytes{};       // of all workers together
+  std::uint64_t peak_resident{};      // bytes, the whole process from its start to now; of a team the largest
+  unsigned threads{};                 // that worked in each process
+  unsigned processes{1};
+  std::uint64_t buffer_bytes{};       // of all workers of a process together
   std::vector<FileReport> files;      // in the plan's order: made, then carried
   EncodingTotals encoding;            // of block-scaled outputs
   std::vector<std::string> warnings;  // the output is complete; something beside it needs a look
@@ -71,6 +74,8 @@ struct RunReport {
 // options.overwrite, and then replaced only by a complete new one. A destination that is, contains or lies in the
 // folder of a source is refused. Two runs towards one destination: the second is refused.
 // The plan is checked against the sources' sizes before anything is made. Same plan, same bytes for any options.
+// With a team every process calls this with the same plan and destination on a file system that all see; an error of one
+// is what all return.
 Result<RunReport> run(const Plan& plan, const std::filesystem::path& destination, const RunOptions& options);
 
 }  // namespace weighbridge

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 
 #include "engine/stopped.hpp"
+#include "engine/team.hpp"
 #include "formats/crc32.hpp"
 
 namespace weighbridge {
@@ -44,10 +45,11 @@ Worker::Worker(Job& job, const Budget& budget, Buffer buffer)
     : job_{&job}, buffer_{std::move(buffer)}, capacity_{budget.capacity},
       reader_{job.plan, job.files, job.options.tuning, counted(job)}, outputs_{job.files} {}
 
-void Worker::work() {
+void Worker::work(Team* team) {
   while (!job_->stopped()) {
+    if (team != nullptr && team->others_gave_up()) return job_->failure.set(stopped_error());
     const auto number = job_->next.fetch_add(1, std::memory_order_relaxed);
-    if (number >= job_->schedule.windows()) return;
+    if (number >= job_->last) return;
     const auto window = job_->schedule.window(number);
     auto status = reader_.fill(window.tensor, window.begin, window.end, buffer_.bytes().first(capacity_),
                                buffer_.bytes().subspan(capacity_));

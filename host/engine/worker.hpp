@@ -18,6 +18,8 @@
 
 namespace weighbridge {
 
+class Team;
+
 // The first error of several threads; it is what the user is told.
 class FirstFailure {
  public:
@@ -41,6 +43,7 @@ struct Job {
   ProgressMeter& progress;
   const std::vector<bool>& checksummed;   // per tensor: whether its checksum is wanted
   std::vector<std::uint32_t>& checksums;  // per window; each is written by the worker that fills the window
+  std::uint64_t last{};                   // windows before this number are this process's
   std::atomic<std::uint64_t> next{};      // number of the window to be taken next
   std::atomic<std::uint64_t> bytes_read{};
   FirstFailure failure{};
@@ -54,8 +57,8 @@ class Worker {
 
   const Buffer& buffer() const noexcept { return buffer_; }  // free until work() begins
   const EncodingTotals& encoding_totals() const { return reader_.encoding_totals(); }
-  // Takes windows until there is none left or the job is stopped.
-  void work();
+  // Takes windows until there is none left or the job is stopped. `team` is looked at between windows, by one worker.
+  void work(Team* team = nullptr);
 
  private:
   Worker(Job& job, const Budget& budget, Buffer buffer);
