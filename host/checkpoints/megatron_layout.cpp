@@ -18,6 +18,14 @@ std::string_view to_string(MegatronStorage storage) {
   return {};
 }
 
+std::string_view to_string(ModelClass model_class) {
+  switch (model_class) {
+    case ModelClass::gpt: return "gpt";
+    case ModelClass::hybrid: return "hybrid";
+  }
+  return {};
+}
+
 std::string_view to_string(ModuleSpec spec) {
   switch (spec) {
     case ModuleSpec::transformer_engine: return "transformer_engine";

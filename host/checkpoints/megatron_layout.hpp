@@ -29,6 +29,10 @@ enum class MegatronStorage : std::uint8_t {
 };
 std::string_view to_string(MegatronStorage storage);  // "torch_dist", "torch"
 
+// The class of the language model, which decides how layers are numbered and named.
+enum class ModelClass : std::uint8_t { gpt = 1, hybrid };
+std::string_view to_string(ModelClass model_class);  // "gpt", "hybrid"
+
 // Whose modules the model is built of, which is what the tensors of rank files are called after.
 enum class ModuleSpec : std::uint8_t { transformer_engine = 1, local };
 std::string_view to_string(ModuleSpec spec);  // "transformer_engine", "local"

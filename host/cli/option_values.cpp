@@ -51,6 +51,13 @@ Result<MegatronStorage> parse_storage(std::string_view text) {
   return Error{Error::Kind::usage, {}, std::string{text}, "is no checkpoint format that can be written", "Say torch_dist or torch"};
 }
 
+Result<ModelClass> parse_model_class(std::string_view text) {
+  for (const auto model_class : {ModelClass::gpt, ModelClass::hybrid}) {
+    if (folded(text) == to_string(model_class)) return model_class;
+  }
+  return Error{Error::Kind::usage, {}, std::string{text}, "is no class of model", "Say gpt or hybrid"};
+}
+
 Result<ModuleSpec> parse_spec(std::string_view text) {
   for (const auto spec : {ModuleSpec::transformer_engine, ModuleSpec::local}) {
     if (folded(text) == folded(to_string(spec))) return spec;

@@ -111,6 +111,12 @@ void declare_megatron_target(CLI::App& command, Options& options) {
       ->take_last();
 }
 
+void declare_model_class(CLI::App& command, Options& options) {
+  add_parsed(command, "--model-class", options.target.model_class, parse_model_class,
+             "gpt, or hybrid: attention and feed-forward as layers of their own (default: the source's own)")
+      ->type_name("NAME");
+}
+
 void declare_architecture(CLI::App& command, Options& options) {
   command.add_option("--architecture", options.architecture,
                      "Architecture of config.json, where the checkpoint does not tell and no --hf-model is given")

@@ -26,6 +26,7 @@ Result<DType> parse_dtype(std::string_view text);
 // "bridge" or "megatron-lm", dashes and underscores equal.
 Result<MegatronFlavor> parse_flavor(std::string_view text);
 Result<MegatronStorage> parse_storage(std::string_view text);  // "torch_dist" or "torch"
+Result<ModelClass> parse_model_class(std::string_view text);   // "gpt" or "hybrid"
 Result<ModuleSpec> parse_spec(std::string_view text);          // "transformer_engine" or "local"
 Result<Quantize> parse_quantize(std::string_view text);  // "none", "reference", "fp8", "mxfp4", "int4"
 
@@ -59,6 +60,7 @@ void declare_reshard_paths(CLI::App& command, Options& options);  // --load, --s
 void declare_hugging_face_path(CLI::App& command, Options& options, bool required);
 void declare_megatron_target(CLI::App& command, Options& options);  // layout, vocabulary, flavor, format, iteration
 void declare_export(CLI::App& command, Options& options);      // architecture, shard size
+void declare_model_class(CLI::App& command, Options& options);
 void declare_architecture(CLI::App& command, Options& options);
 void declare_dtype(CLI::App& command, Options& options);
 void declare_strictness(CLI::App& command, Options& options);

@@ -15,6 +15,7 @@ void add_reshard(CLI::App& program, Chosen& chosen) {
   declare_hugging_face_source(command, *options, false);
   declare_architecture(command, *options);
   declare_megatron_target(command, *options);
+  declare_model_class(command, *options);
   declare_dtype(command, *options);
   declare_strictness(command, *options);
   command.add_flag("--drop-training-state", options->drop_training_state,

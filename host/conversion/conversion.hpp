@@ -23,6 +23,7 @@ struct MegatronTarget {
   std::optional<MegatronFlavor> flavor;  // megatron_lm for rank files, else the source's own, else bridge
   MegatronStorage storage{MegatronStorage::torch_dist};
   ModuleSpec spec{ModuleSpec::transformer_engine};
+  std::optional<ModelClass> model_class;  // of reshard: else the source's own
   ParallelLayout layout;
   std::int64_t iteration{0};
 };

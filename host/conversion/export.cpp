@@ -29,7 +29,7 @@ Result<Conversion> prepare_export(const ExportOptions& options, Registry& regist
   Conversion conversion;
   auto model = open_megatron_model(options, registry, conversion);
   if (!model) return model.error();
-  auto& [checkpoint, reference, known, set, parameters] = *model;
+  auto& [checkpoint, hybrid_pattern, reference, known, set, parameters] = *model;
 
   const auto exported = exported_tensors(set, parameters, known, options, conversion);
   if (options.quantize != Quantize::none && std::ranges::none_of(exported, [](const auto& tensor) { return tensor.encoding.has_value(); }))

@@ -4,11 +4,45 @@
 
 #include <utility>
 
+#include "checkpoints/hybrid_names.hpp"
+#include "checkpoints/megatron_document.hpp"
+#include "conversion/family_choice.hpp"
 #include "conversion/source_use.hpp"
 #include "conversion/stored_parameters.hpp"
 #include "families/call.hpp"
 
 namespace weighbridge {
+namespace {
+
+// A model that its family knows as a GPT model may lie in the checkpoint as a hybrid model of attention and feed-forward
+// layers. Then the checkpoint's document becomes that of the GPT model; gives the pattern.
+Result<std::string> understood_as_gpt(const ExportOptions& options, Registry& registry, MegatronCheckpoint& checkpoint) {
+  const auto gpt = gpt_document(checkpoint.document);
+  if (!gpt) return std::string{};
+  std::vector<std::string> ignored;
+  std::optional<ConfigDocument> config;
+  std::error_code error;
+  const auto folder = options.reference.value_or(checkpoint.location.folder / kKeptFolder);
+  if (std::filesystem::is_regular_file(folder / "config.json", error)) {
+    auto read = ConfigDocument::read(folder / "config.json");
+    if (!read) return read.error();
+    config = *std::move(read);
+  }
+  auto chosen = config ? choose_family(*config, registry) : choose_family(ConfigDocument{checkpoint.document}, options.architecture, registry);
+  if (!chosen) return std::string{};  // told by whoever needs the family
+  if (!config) {
+    auto made = to_hugging_face(chosen->family, ConfigDocument{*gpt}, ignored);
+    if (!made) return std::string{};
+    config = *std::move(made);
+  }
+  const auto own = to_megatron(chosen->family, *config, ignored);
+  if (!own || string_field(own->root(), "hybrid_layer_pattern")) return std::string{};
+  auto pattern = string_field(checkpoint.document, "hybrid_layer_pattern").value_or("");
+  checkpoint.document = *gpt;
+  return pattern;
+}
+
+}  // namespace
 
 Result<MegatronModel> open_megatron_model(const ExportOptions& options, Registry& registry, Conversion& conversion) {
   auto location = locate_megatron(options.megatron);
@@ -20,6 +54,8 @@ Result<MegatronModel> open_megatron_model(const ExportOptions& options, Registry
     conversion.dropped.push_back({"optimizer, random and rerun state",
                                   fmt::format("{} tensors and {} objects of training, which are no weights", other.optimizer_tensors,
                                               other.optimizer_objects + other.random_states + other.rerun_states)});
+  auto hybrid_pattern = understood_as_gpt(options, registry, *checkpoint);
+  if (!hybrid_pattern) return hybrid_pattern.error();
   auto reference = find_reference(options, *checkpoint, registry, conversion);
   if (!reference) return reference.error();
   conversion.family = family_id(reference->chosen.family);
@@ -33,9 +69,9 @@ Result<MegatronModel> open_megatron_model(const ExportOptions& options, Registry
   if (!set) return set.error();
   if (auto status = settle_copies(*set, known->tensors); !status) return status.error();
   if (auto status = prove_family(*set, reference->chosen.family); !status) return status.error();
-  auto parameters = stored_parameters(*set, *checkpoint, options.strict, conversion);
+  auto parameters = stored_parameters(*set, *checkpoint, *hybrid_pattern, options.strict, conversion);
   if (!parameters) return parameters.error();
-  return MegatronModel{*std::move(checkpoint), *std::move(reference), *std::move(known), *std::move(set), *std::move(parameters)};
+  return MegatronModel{*std::move(checkpoint), *std::move(hybrid_pattern), *std::move(reference), *std::move(known), *std::move(set), *std::move(parameters)};
 }
 
 }  // namespace weighbridge

@@ -1,6 +1,7 @@
 #pragma once
 // A Megatron checkpoint understood as a model: its family, its equations, and where each parameter lies.
 
+#include <string>
 #include <vector>
 
 #include "checkpoints/megatron_checkpoint.hpp"
@@ -13,6 +14,7 @@ namespace weighbridge {
 
 struct MegatronModel {
   MegatronCheckpoint checkpoint;
+  std::string hybrid_pattern;  // of a GPT model that the checkpoint holds as a hybrid model, whose document then is a GPT model's
   Reference reference;
   ReferenceTensors known;
   EquationSet set;

@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <numeric>
 
+#include "checkpoints/hybrid_names.hpp"
 #include "checkpoints/megatron_document.hpp"
+#include "checkpoints/model_placement.hpp"
 #include "conversion/conversion.hpp"
 #include "conversion/laid_parameters.hpp"
 #include "conversion/megatron_model.hpp"
@@ -20,7 +22,8 @@ namespace {
 // what those lack the family adds.
 Result<boost::json::object> document_for(const MegatronModel& model, const MegatronTarget& target, Conversion& conversion) {
   const auto& stated = model.checkpoint.document;
-  const bool enough = !stated.empty() && (target.flavor.value_or(MegatronFlavor::megatron_lm) == MegatronFlavor::megatron_lm || target.flavor == model.checkpoint.flavor);
+  const bool enough = !stated.empty() && model.hybrid_pattern.empty() &&
+                      (target.flavor.value_or(MegatronFlavor::megatron_lm) == MegatronFlavor::megatron_lm || target.flavor == model.checkpoint.flavor);
   if (enough) return stated;
   auto made = to_megatron(model.reference.chosen.family, model.reference.config, conversion.notes);
   if (!made) return made.error();
@@ -37,6 +40,22 @@ std::int64_t target_rows(const Equation& equation, const StoredTensor& stored, c
   const auto divisor = options.make_vocab_size_divisible_by.value_or(integer_field(document, "make_vocab_size_divisible_by").value_or(1));
   const auto true_rows = std::min(equation.expression.shape[0], integer_field(document, "vocab_size").value_or(equation.expression.shape[0]));
   return padded_rows(true_rows, divisor, tensor);
+}
+
+// Names and document of the wanted class of model.
+Status name_for(ModelClass wanted, const MegatronModel& model, boost::json::object& document, MegatronLayoutRequest& request) {
+  const auto own = string_field(document, "hybrid_layer_pattern").value_or("");
+  if (!own.empty()) {
+    if (wanted == ModelClass::hybrid || model.hybrid_pattern.empty()) return done();
+    return Error{Error::Kind::unsupported, model.checkpoint.location.folder.string(), "--model-class gpt", "is not possible: this family is a hybrid model", "Leave it out"};
+  }
+  if (wanted == ModelClass::gpt) return done();
+  auto hybrid = hybrid_document(document, request.parameters);
+  if (!hybrid) return hybrid.error();
+  document = *std::move(hybrid);
+  const auto pattern = string_field(document, "hybrid_layer_pattern").value_or("");
+  if (auto status = name_as_hybrid(pattern, backbone_of(request.parameters), request.modules); !status) return status;
+  return name_as_hybrid(pattern, request.parameters);
 }
 
 // Tokenizer and what an import kept of its source, which lie beside the weights.
@@ -114,6 +133,8 @@ Result<Conversion> prepare_reshard(const ReshardOptions& options, Registry& regi
     if (absent) conversion.synthesised.push_back({equation.live_name(), fmt::format("{} everywhere", equation.expression.constant.value_or(0))});
   }
   for (const auto& module : model->set.modules) request.modules.push_back(live_module(module));
+  if (const auto status = name_for(target.model_class.value_or(model->hybrid_pattern.empty() ? ModelClass::gpt : ModelClass::hybrid), *model, *document, request); !status)
+    return status.error();
   request.document = *document;
   auto layout = lay_out_megatron(target, request);
   if (!layout) return layout.error();

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <set>
 
+#include "checkpoints/hybrid_names.hpp"
 #include "checkpoints/rank_files_reader.hpp"
 #include "conversion/laid_parameters.hpp"
 #include "conversion/source_use.hpp"
@@ -15,10 +16,10 @@ namespace {
 
 constexpr std::string_view kEmbedding = "embedding.word_embeddings.weight", kOutput = "output_layer.weight";
 
-std::optional<LiveTensor> find_parameter(const Equation& equation, const Catalogue& catalogue) {
-  if (equation.experts > 0) return find_live_expert(catalogue, equation.stack, equation.layer, equation.name, equation.expert);
-  if (equation.stack.empty()) return find_live(catalogue, equation.name);
-  return find_live(catalogue, equation.stack, equation.layer, equation.name);
+std::optional<LiveTensor> find_parameter(const LiveParameter& wanted, const Catalogue& catalogue) {
+  if (wanted.experts > 0) return find_live_expert(catalogue, wanted.prefix, wanted.layer, wanted.rest, wanted.expert);
+  if (wanted.prefix.empty()) return find_live(catalogue, wanted.rest);
+  return find_live(catalogue, wanted.prefix, wanted.layer, wanted.rest);
 }
 
 // What the equation says of the leading axes along which a checkpoint may join parameters.
@@ -58,15 +59,18 @@ Status check_constant(const Catalogue& catalogue, const StoredTensor& tensor, do
 
 }  // namespace
 
-Result<std::vector<StoredTensor>> stored_parameters(const EquationSet& set, const MegatronCheckpoint& checkpoint, bool strict, Conversion& conversion) {
+Result<std::vector<StoredTensor>> stored_parameters(const EquationSet& set, const MegatronCheckpoint& checkpoint, std::string_view hybrid_pattern, bool strict,
+                                                    Conversion& conversion) {
   const auto folder = checkpoint.location.folder.string();
   std::vector<StoredTensor> parameters;
   std::vector<std::string> missing;
   std::set<std::string> used;
+  std::vector<LiveParameter> wanted;
+  for (const auto& equation : set.equations) wanted.push_back(live_parameter(equation, {}));
+  if (!hybrid_pattern.empty())
+    if (auto status = name_as_hybrid(hybrid_pattern, wanted); !status) return status.error();
   std::vector<std::optional<StoredTensor>> assembled;
   if (checkpoint.ranks) {
-    std::vector<LiveParameter> wanted;
-    for (const auto& equation : set.equations) wanted.push_back(live_parameter(equation, {}));
     auto made = assemble(checkpoint, wanted, used);
     if (!made) return made.error();
     assembled = *std::move(made);
@@ -74,7 +78,7 @@ Result<std::vector<StoredTensor>> stored_parameters(const EquationSet& set, cons
   }
   std::size_t number = 0;
   const auto lookup = [&](std::size_t i) -> std::optional<LiveTensor> {
-    if (!checkpoint.ranks) return find_parameter(set.equations[i], checkpoint.catalogue);
+    if (!checkpoint.ranks) return find_parameter(wanted[i], checkpoint.catalogue);
     if (!assembled[i]) return {};
     return LiveTensor{{}, {}, *std::move(assembled[i])};
   };
