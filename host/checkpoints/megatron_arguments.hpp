@@ -40,8 +40,12 @@ struct CheckpointFacts {
 
 // The Namespace from which `--use-checkpoint-args` and Megatron-Bridge build the model of this document, with the
 // parallel layout that the document states and no optimizer or random state announced. The provider class and fields that
-// hold objects have no place in it. Error::Kind::unsupported: an activation that Megatron-LM has no argument for.
-Result<PickleValue> arguments_from_document(const boost::json::object& document, const CheckpointFacts& facts, PickleArena& arena);
+// hold objects have no place in it. An activation that no argument of Megatron-LM says goes under its document name.
+PickleValue arguments_from_document(const boost::json::object& document, const CheckpointFacts& facts, PickleArena& arena);
+
+// "gated gelu_tanh": an activation of the document that Megatron-LM has no argument for, so that the run's own code must
+// choose it.
+std::optional<std::string> activation_without_argument(const boost::json::object& document);
 
 // The flags that a Megatron-LM run with `--use-checkpoint-args` needs beside them, because it never takes these from a
 // checkpoint: "--bf16", "--norm-epsilon 1e-06", "--qk-layernorm", "--tokenizer-type …". One string each, in a fixed

@@ -163,7 +163,7 @@ std::optional<boost::json::value> plain(PickleValue value, int depth, std::int64
 // Every plain attribute that matters, under its argument name.
 boost::json::object plain_arguments(PickleValue state) {
   constexpr std::array kDerivedFrom = std::to_array<std::string_view>(
-      {"disable_bias_linear", "group_query_attention", "max_position_embeddings", "padded_vocab_size", "quick_geglu",
+      {"activation_func", "disable_bias_linear", "group_query_attention", "max_position_embeddings", "padded_vocab_size", "quick_geglu",
        "squared_relu", "swiglu", "untie_embeddings_and_output_weights", "use_rotary_position_embeddings"});
   boost::json::object arguments;
   auto left = kMaxValues;
@@ -181,6 +181,10 @@ boost::json::object plain_arguments(PickleValue state) {
 void set_activation(const boost::json::object& arguments, boost::json::object& document) {
   const bool gated = flag_field(arguments, "swiglu") || flag_field(arguments, "quick_geglu");
   document["gated_linear_unit"] = gated || flag_field(arguments, "gated_linear_unit");
+  if (const auto said = string_field(arguments, "activation_func")) {  // what this program writes where no argument says it
+    document["activation_func"] = *said;
+    return;
+  }
   document["activation_func"] = flag_field(arguments, "swiglu")         ? "silu"
                                 : flag_field(arguments, "squared_relu") ? "squared_relu"
                                 : flag_field(arguments, "quick_geglu")  ? "quick_gelu"

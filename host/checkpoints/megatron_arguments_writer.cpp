@@ -123,16 +123,13 @@ struct Gate {
 constexpr std::array kGates{Gate{"silu", true, "swiglu"}, Gate{"squared_relu", false, "squared_relu"},
                             Gate{"quick_gelu", true, "quick_geglu"}, Gate{"gelu", false, ""}, Gate{"gelu", true, ""}};
 
-Result<std::string_view> gate_argument(const boost::json::object& document) {
+// Nothing for an activation that no argument says.
+std::optional<std::string_view> gate_argument(const boost::json::object& document) {
   const auto activation = string_field(document, "activation_func").value_or("gelu");
   const bool gated = flag_field(document, "gated_linear_unit");
   for (const auto& gate : kGates)
     if (gate.activation == activation && gate.gated == gated) return gate.argument;
-  return Error{Error::Kind::unsupported,
-               {},
-               "activation_func",
-               fmt::format("Megatron-LM has no argument for {}{}", gated ? "gated " : "", activation),
-               "Write the checkpoint with --flavor bridge"};
+  return {};
 }
 
 using Arguments = std::map<std::string, PickleValue, std::less<>>;  // sorted, so that the same document gives the same bytes
@@ -161,9 +158,13 @@ void state_sizes(const boost::json::object& document, PickleArena& arena, Argume
 
 }  // namespace
 
-Result<PickleValue> arguments_from_document(const boost::json::object& document, const CheckpointFacts& facts, PickleArena& arena) {
-  auto gate = gate_argument(document);
-  if (!gate) return std::move(gate).error();
+std::optional<std::string> activation_without_argument(const boost::json::object& document) {
+  if (gate_argument(document)) return {};
+  return fmt::format("{}{}", flag_field(document, "gated_linear_unit") ? "gated " : "", string_field(document, "activation_func").value_or("gelu"));
+}
+
+PickleValue arguments_from_document(const boost::json::object& document, const CheckpointFacts& facts, PickleArena& arena) {
+  const auto gate = gate_argument(document);
   Arguments arguments;
   const auto copy_as = [&](std::string_view argument, std::string_view field) {
     if (const auto* value = document.if_contains(field))
@@ -180,7 +181,11 @@ Result<PickleValue> arguments_from_document(const boost::json::object& document,
       copy_as(name, name);
 
   for (const auto argument : {"swiglu", "squared_relu", "quick_geglu"})
-    arguments.insert_or_assign(argument, arena.boolean(*gate == argument));
+    arguments.insert_or_assign(argument, arena.boolean(gate && *gate == argument));
+  if (!gate) {  // no run looks at these; readers of this program do
+    copy_as("activation_func", "activation_func");
+    copy_as("gated_linear_unit", "gated_linear_unit");
+  }
   const auto heads = integer_field(document, "num_attention_heads");
   const auto groups = integer_field(document, "num_query_groups");
   arguments.insert_or_assign("group_query_attention", arena.boolean(groups && groups != heads));

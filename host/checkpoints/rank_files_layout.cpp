@@ -151,9 +151,7 @@ class Writer {
     std::optional<std::int64_t> padded;
     for (const auto& parameter : parameters_)
       if (parameter.prefix.empty() && parameter.rest == placement_.backbone() + std::string{kEmbedding}) padded = parameter.shape[0];
-    auto arguments = arguments_from_document(request_.document, {padded, MegatronStorage::torch, request_.spec}, arena);
-    if (!arguments) return std::move(arguments).error();
-    root.emplace_back(arena.text("args"), *arguments);
+    root.emplace_back(arena.text("args"), arguments_from_document(request_.document, {padded, MegatronStorage::torch, request_.spec}, arena));
     root.emplace_back(arena.text("checkpoint_version"), arena.real(3.0));
     root.emplace_back(arena.text("iteration"), arena.integer(request_.iteration));
     const auto add_tensor = [&](std::string name, DType dtype, const Shape& shape, bool tensor_is_padded) {

@@ -27,9 +27,7 @@ Result<CommonStateBytes> write_common_state(const CommonStateRequest& request) {
   PickleArena arena;
   std::vector<PicklePair> fields;
   if (request.flavor == MegatronFlavor::megatron_lm) {
-    auto arguments = arguments_from_document(*request.document, {.padded_vocab_size = request.padded_vocab_size}, arena);
-    if (!arguments) return std::move(arguments).error();
-    fields.emplace_back(arena.text("args"), *arguments);
+    fields.emplace_back(arena.text("args"), arguments_from_document(*request.document, {.padded_vocab_size = request.padded_vocab_size}, arena));
   }
   fields.emplace_back(arena.text("checkpoint_version"), arena.real(3.0));
   fields.emplace_back(arena.text("iteration"), arena.integer(request.iteration));

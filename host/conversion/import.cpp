@@ -115,7 +115,7 @@ Result<Conversion> prepare_import(const ImportOptions& options, Registry& regist
     request.parameters.push_back(live_parameter(equation, parameter_dtype(equation, *tensors, options, *document), padded));
   }
   for (const auto& module : set->modules) request.modules.push_back(live_module(module));
-  auto layout = lay_out_megatron(options.target, request);
+  auto layout = lay_out_megatron(options.target, request, conversion.notes);
   if (!layout) return layout.error();
 
   plan.files = std::move(layout->files);

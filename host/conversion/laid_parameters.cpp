@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "checkpoints/megatron_arguments.hpp"
 #include "checkpoints/rank_files_layout.hpp"
 #include "checkpoints/torch_dist_layout.hpp"
 #include "conversion/parallel_check.hpp"
@@ -27,12 +28,14 @@ LiveModule live_module(const ModuleState& module) {
   return {module.stack, module.layer, module.layers, module.name, static_cast<ExtraState>(module.extra_state), 0, 0};
 }
 
-Result<MegatronLayout> lay_out_megatron(const MegatronTarget& target, MegatronLayoutRequest& request) {
+Result<MegatronLayout> lay_out_megatron(const MegatronTarget& target, MegatronLayoutRequest& request, std::vector<std::string>& notes) {
   request.layout = target.layout;
   request.flavor = target.flavor.value_or(target.storage == MegatronStorage::torch ? MegatronFlavor::megatron_lm : MegatronFlavor::bridge);
   request.spec = target.spec;
   request.iteration = target.iteration;
   if (auto status = check_cuts(request); !status) return status.error();
+  if (const auto activation = activation_without_argument(request.document); activation && request.flavor == MegatronFlavor::megatron_lm)
+    notes.push_back(fmt::format("Megatron-LM has no argument for the activation {}: the code of the training run must choose it", *activation));
   return target.storage == MegatronStorage::torch ? lay_out_rank_files(request) : lay_out_torch_dist(request);
 }
 

@@ -17,8 +17,9 @@ LiveParameter live_parameter(const Equation& equation, DType dtype, std::optiona
 LiveModule live_module(const ModuleState& module);
 
 // Lays the request out in the target's storage. The request's layout, flavor, spec and iteration become the target's.
-// Errors beyond those of the storages: a parameter that does not divide into the layout.
-Result<MegatronLayout> lay_out_megatron(const MegatronTarget& target, MegatronLayoutRequest& request);
+// Errors beyond those of the storages: a parameter that does not divide into the layout. What the storage cannot say is
+// noted.
+Result<MegatronLayout> lay_out_megatron(const MegatronTarget& target, MegatronLayoutRequest& request, std::vector<std::string>& notes);
 
 // Elements of a parameter and where they come from: map->target indexes the parameter, map->source the
 // tensor.

@@ -136,7 +136,7 @@ Result<Conversion> prepare_reshard(const ReshardOptions& options, Registry& regi
   if (const auto status = name_for(target.model_class.value_or(model->hybrid_pattern.empty() ? ModelClass::gpt : ModelClass::hybrid), *model, *document, request); !status)
     return status.error();
   request.document = *document;
-  auto layout = lay_out_megatron(target, request);
+  auto layout = lay_out_megatron(target, request, conversion.notes);
   if (!layout) return layout.error();
 
   auto& plan = conversion.plan;

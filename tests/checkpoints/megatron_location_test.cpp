@@ -95,7 +95,7 @@ TEST_F(MegatronLocationTest, RefusesBrokenTrackers) {
 
 TEST_F(MegatronLocationTest, TellsRankFilesFromTorchDist) {
   scratch_.write("ranks/iter_0000001/mp_rank_00/model_optim_rng.pt", "");
-  for (const auto path : {root() / "ranks", root() / "ranks/iter_0000001"}) {
+  for (const auto& path : {root() / "ranks", root() / "ranks/iter_0000001"}) {
     const auto location = locate_megatron(path);
     ASSERT_TRUE(location) << location.error().text();
     EXPECT_EQ(location->storage, MegatronStorage::torch);
