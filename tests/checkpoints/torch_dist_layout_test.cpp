@@ -319,11 +319,6 @@ TEST_F(TorchDistLayoutTest, RefusesWhatCannotBeWritten) {
   request = two_layers();
   request.parameters[0].shape = {std::int64_t{1} << 40, std::int64_t{1} << 40};
   EXPECT_EQ(fault(request).subject, "embedding.word_embeddings.weight");
-
-  request = two_layers();
-  request.flavor = MegatronFlavor::megatron_lm;
-  request.document["activation_func"] = "gelu_tanh";
-  EXPECT_EQ(fault(request).kind, Error::Kind::unsupported);
 }
 
 TEST_F(TorchDistLayoutTest, JoinsExpertsBehindLayers) {
