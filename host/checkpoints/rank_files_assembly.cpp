@@ -20,6 +20,29 @@ std::string older_rest(std::string_view rest) {
   return name;
 }
 
+// Megatron-Core's own grouped experts of before 2026-03 keep all experts of a rank in two tensors, transposed:
+// weight1 as [experts, hidden, rows of fc1], weight2 as [experts, columns of fc2, hidden].
+std::string grouped_rest(std::string_view rest) {
+  for (const auto& [of_one, of_all] : {std::pair<std::string_view, std::string_view>{"linear_fc1.weight", "weight1"}, {"linear_fc2.weight", "weight2"}})
+    if (rest.ends_with(of_one)) return std::string{rest.substr(0, rest.size() - of_one.size())} + std::string{of_all};
+  return {};
+}
+
+bool is_grouped(std::string_view name) { return name.ends_with(".experts.weight1") || name.ends_with(".experts.weight2"); }
+
+// One expert of such a tensor, as its linear layer has it; nothing for a tensor that does not hold so many.
+std::optional<StoredTensor> of_grouped(const StoredTensor& all, const Shape& shape, std::int64_t expert, std::int64_t experts) {
+  const auto count = element_count(shape);
+  if (shape.size() != 2 || !count || element_count(all.shape) != *count * experts || all.extents.front().strides != row_major_strides(all.shape)) return {};
+  auto one = all;
+  one.shape = shape;
+  auto& extent = one.extents.front();
+  extent.box = whole(shape);
+  extent.strides = {1, shape[0]};
+  extent.offset += static_cast<std::uint64_t>(expert * *count) * (static_cast<std::uint64_t>(bits(all.dtype)) / 8);
+  return one;
+}
+
 class Assembly {
  public:
   Assembly(const MegatronCheckpoint& checkpoint, const std::vector<LiveParameter>& parameters, std::set<std::string>& used)
@@ -67,6 +90,7 @@ class Assembly {
     if (parameter.experts > 0) {
       const auto number = parameter.expert % experts_of_rank(parameter);
       rests = {parameter.rest + std::to_string(number), local_rest(parameter.rest, number)};
+      if (auto grouped = grouped_rest(parameter.rest); !grouped.empty()) rests.push_back(std::move(grouped));
     } else {
       rests = {parameter.rest, local_rest(parameter.rest, {}), older_rest(parameter.rest)};
     }
@@ -78,6 +102,7 @@ class Assembly {
   struct Found {
     Cell cell;
     std::string name;
+    bool grouped{};  // it holds all experts of the rank
   };
   std::optional<Found> find(const RankParameter& parameter) {
     if (parameter.prefix.empty()) {
@@ -92,7 +117,7 @@ class Assembly {
     const auto owner = std::ranges::find_if(ranks_.ranks, [&](const FileRank& rank) { return holds(rank, parameter, 0); });
     if (owner == ranks_.ranks.end()) return {};
     for (auto& name : names(parameter, layer))
-      if (at(ranks_.prefix(*owner, cell) + name)) return Found{cell, std::move(name)};
+      if (at(ranks_.prefix(*owner, cell) + name)) return Found{cell, name, is_grouped(name)};
     return {};
   }
 
@@ -137,6 +162,8 @@ class Assembly {
       if (!tensor)
         return Error{Error::Kind::mismatch, (checkpoint_.location.folder / key.substr(0, key.find('/')) / "model_optim_rng.pt").string(), "tensor " + found->name,
                      fmt::format("is missing, but {} has it", first->name.substr(0, first->name.find('/'))), "Take a complete copy of the checkpoint"};
+      const auto one = found->grouped ? of_grouped(*tensor, expected, parameter.expert % experts_of_rank(parameter), experts_of_rank(parameter)) : std::nullopt;
+      if (one) tensor = &*one;
       if (tensor->shape != expected) return wrong(key, fmt::format("has the shape {}; the layout makes it {}", to_string(tensor->shape), to_string(expected)));
       if (tensor->dtype != first->dtype) return wrong(key, fmt::format("is {} where the first rank has {}", to_string(tensor->dtype), to_string(first->dtype)));
       const bool copy = !taken_.insert({share, parameter.members.front().parameter}).second || (!parameter.cut && share > 0);

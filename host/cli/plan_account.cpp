@@ -68,6 +68,11 @@ json::array each_tensor_json(const Plan& plan) {
   return tensors;
 }
 
+// What reading and then writing takes; computing is faster than any disk.
+double seconds_at_one_gigabyte(const Conversion& conversion) {
+  return static_cast<double>(conversion.input_bytes + conversion.output_bytes) / 1e9;
+}
+
 }  // namespace
 
 json::object plan_json(const Prepared& prepared, const Options& options, bool each_tensor) {
@@ -94,6 +99,7 @@ json::object plan_json(const Prepared& prepared, const Options& options, bool ea
                       {"output_bytes", conversion.output_bytes},
                       {"copies", copy_count(plan)},
                       {"max_memory_bytes", options.max_memory},
+                      {"seconds_at_one_gigabyte_per_second", seconds_at_one_gigabyte(conversion)},
                       {"coverage", coverage(conversion)},
                       {"tensors", tensors_json(conversion)},
                       {"notes", strings_json(conversion.notes)},
@@ -109,7 +115,8 @@ std::string plan_text(const Prepared& prepared, const Options& options, bool eac
   const auto& conversion = prepared.conversion;
   const auto& plan = conversion.plan;
   const auto counts = tensors_of_files(plan);
-  auto text = fmt::format("Plan of an {}: {}", to_string(prepared.direction), prepared.source.string());
+  auto text = fmt::format("Plan of {} {}: {}", prepared.direction == Direction::reshard ? "a" : "an", to_string(prepared.direction),
+                          prepared.source.string());
   if (!prepared.destination.empty()) text += fmt::format(" -> {}", prepared.destination.string());
   text += fmt::format("\n  family      {} {}, {}\n", conversion.family, conversion.family_version,
                       conversion.architecture);
@@ -125,6 +132,7 @@ std::string plan_text(const Prepared& prepared, const Options& options, bool eac
   for (const auto& file : plan.carried) text += fmt::format("    {:>10}  {}\n", "carried", file.path.generic_string());
   text += fmt::format("  copies      {}\n", copy_count(plan));
   text += fmt::format("  memory      at most {}\n", readable_memory(options.max_memory));
+  text += fmt::format("  time        about {} where the disk reads and writes 1 GB/s\n", readable_seconds(seconds_at_one_gigabyte(conversion)));
   text += fmt::format("  proven      {}\n", coverage(conversion));
   text += fmt::format("  planned in  {}\n", readable_seconds(prepared.seconds));
   text += notes_text(conversion);

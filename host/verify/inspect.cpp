@@ -72,6 +72,8 @@ Result<MegatronFacts> facts_of(const MegatronCheckpoint& checkpoint) {
   MegatronFacts facts;
   facts.iteration = checkpoint.iteration ? checkpoint.iteration : checkpoint.location.iteration;
   facts.flavor = checkpoint.flavor;
+  facts.storage = checkpoint.location.storage;
+  if (checkpoint.ranks) facts.layout = checkpoint.ranks->layout;
   facts.other = checkpoint.other;
   if (const auto* tied = checkpoint.document.if_contains("share_embeddings_and_output_weights"); tied && tied->is_bool())
     facts.tied = tied->get_bool();

@@ -50,6 +50,8 @@ struct LayerStack {
 struct MegatronFacts {
   std::optional<std::int64_t> iteration;
   std::optional<MegatronFlavor> flavor;  // nothing if the checkpoint holds no configuration
+  MegatronStorage storage{MegatronStorage::torch_dist};
+  std::optional<ParallelLayout> layout;  // of rank files
   std::vector<LayerStack> stacks;        // by prefix
   std::optional<bool> tied;              // share_embeddings_and_output_weights, as the document says
   OtherContent other;

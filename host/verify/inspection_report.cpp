@@ -39,7 +39,14 @@ boost::json::object facts_json(const MegatronFacts& facts) {
                             {"rerun_states", facts.other.rerun_states}, {"unknown_objects", strings(facts.other.unknown_objects)}};
   boost::json::value flavor;
   if (facts.flavor) flavor = to_string(*facts.flavor);
-  return {{"iteration", or_null(facts.iteration)}, {"flavor", std::move(flavor)}, {"stacks", std::move(stacks)},
+  boost::json::value layout;
+  if (facts.layout)
+    layout = boost::json::object{{"tensor", facts.layout->tensor},
+                                 {"pipeline", facts.layout->pipeline},
+                                 {"virtual_pipeline", facts.layout->chunks()},
+                                 {"expert", facts.layout->expert},
+                                 {"expert_tensor", facts.layout->expert_tensor_size()}};
+  return {{"iteration", or_null(facts.iteration)}, {"flavor", std::move(flavor)}, {"storage", to_string(facts.storage)}, {"layout", std::move(layout)}, {"stacks", std::move(stacks)},
           {"tied", or_null(facts.tied)}, {"other", std::move(other)}};
 }
 
@@ -58,6 +65,10 @@ void facts_text(Out out, const HuggingFaceFacts& facts) {
 
 void facts_text(Out out, const MegatronFacts& facts) {
   if (facts.iteration) fmt::format_to(out, "iteration: {}\n", *facts.iteration);
+  fmt::format_to(out, "format: {}\n", to_string(facts.storage));
+  if (const auto& layout = facts.layout)
+    fmt::format_to(out, "layout: --tp {} --pp {}{} --ep {} --etp {}\n", layout->tensor, layout->pipeline,
+                   layout->virtual_pipeline ? fmt::format(" --vpp {}", *layout->virtual_pipeline) : "", layout->expert, layout->expert_tensor_size());
   fmt::format_to(out, "flavor: {}\ntied embeddings: {}\n", facts.flavor ? to_string(*facts.flavor) : "not stated", said(facts.tied));
   for (const auto& stack : facts.stacks) {
     const auto keys = stack.per_layer_keys == 0 ? "stacked keys" : stack.stacked_keys == 0 ? "keys per layer" : "stacked keys and keys per layer";
