@@ -57,7 +57,8 @@ PlainTensor join_rows(const std::vector<PlainTensor>& parts) {
 }
 
 Dealt dealt(std::string_view name, bool gated) {
-  // Encoders that are Hugging Face's own modules, and what Megatron gives to every rank.
+  // Encoders that are Hugging Face's own modules, but for one projection of Megatron's.
+  if (name.ends_with("multi_modal_projector.proj.weight")) return Dealt::rows;
   if (name.starts_with("audio_tower.") || name.starts_with("vision_tower.") || name.starts_with("multi_modal_projector.")) return Dealt::whole;
   if (ends_with_any(name, {"layer_norm_weight", "layer_norm_bias", "linear_proj.bias", "linear_fc2.bias"})) return Dealt::whole;
   if (ends_with_any(name, {".linear_fc1.weight", ".linear_fc1.bias"})) return gated ? Dealt::halves_of_rows : Dealt::rows;
@@ -109,6 +110,12 @@ std::optional<PlainTensor> WholeModel::whole(const std::string& live_name, std::
     leading.push_back(std::stoi(match[1]));
     key = match.prefix().str() + "." + match.suffix().str();
     found = tensors_.find(key);
+    // Of two layers with attention of two kinds each is the only one of its kind: first one with a window, then one without.
+    if (constexpr std::string_view attention = ".self_attention."; found == tensors_.end() && leading[0] < 2 && key.find(attention) != std::string::npos) {
+      replace(key, attention, leading[0] == 0 ? ".self_attention_sliding." : ".self_attention_global.");
+      found = tensors_.find(key);
+      leading[0] = 0;
+    }
   }
   if (found == tensors_.end()) return {};
   if (expert) leading.push_back(*expert);
