@@ -1,4 +1,3 @@
-#include <malloc.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -24,9 +23,6 @@ unsigned columns_of(int terminal) {
 }  // namespace
 
 int main(int count, char** words) {
-  // A plan is millions of small strings and lists. glibc's fast bins are merged again at every larger release, which costs
-  // a fifth of the planning time.
-  ::mallopt(M_MXFAST, 0);
   const weighbridge::Interruption interruption;
   auto launched = weighbridge::launched_team(interruption.token());
   const bool terminal = ::isatty(STDERR_FILENO) == 1;
