@@ -2,8 +2,9 @@
 
   python interop.py GOLDEN_DIR --oracle ORACLE_DIR --program build/bin/weighbridge [--only CASE ...] [--checks CHECK ...]
 
-GOLDEN_DIR holds text/CASE/{hf,megatron,expected.safetensors} and multimodal/CASE likewise, or a program `unpack DIR` that makes
-that. The cases are those of cases.txt beside this file, which says which checks each stands.
+GOLDEN_DIR holds text/CASE/{hf,megatron,expected.safetensors} and multimodal/CASE likewise, layouts/LAYOUT/{torch,torch_dist} and
+megatron-lm/CASE, or a program `unpack DIR` that makes that. The cases are those of cases.txt beside this file, which says which checks
+each stands, the layouts those of layouts.txt, and every folder of megatron-lm.
 ORACLE_DIR holds the judges, which README.md beside this file describes; they and this script run with the same Python.
 The checks:
 
@@ -16,6 +17,9 @@ The checks:
             by parallel jobs and by Megatron-LM's training, with optimizer states and padded vocabularies
   lm        our checkpoint in Megatron-LM's flavour loads strictly in Megatron-LM with the flags that our report names
   threads   import and export with one and with two threads write the same bytes
+  ranks, sources, boxes, loads, jobs, reshard
+            of a parallel layout: layouts.py says what each is
+  trained   our export of what Megatron-LM's training wrote holds the numbers that torch alone finds there: trained.py
 
 Cases that Megatron-Bridge cannot import have no megatron/ folder: our own import is exported instead, and what its weights must be
 comes from the layouts that tests/golden/layout.py writes out. Exits 1 if anything is wrong.
@@ -23,7 +27,6 @@ comes from the layouts that tests/golden/layout.py writes out. Exits 1 if anythi
 import argparse
 import ast
 import concurrent.futures
-import filecmp
 import itertools
 import json
 import pathlib
@@ -32,6 +35,10 @@ import shlex
 import shutil
 import subprocess
 import sys
+
+import layouts
+import trained
+from checks import Failed, check_files, check_logits, check_tensors, same_trees
 
 HERE = pathlib.Path(__file__).resolve().parent
 CHECKS = "import export alone others threads lm".split()
@@ -42,10 +49,6 @@ def listed_cases():
     """{case: its checks} of cases.txt: a case a line, then the checks that it stands; "# why" behind those that it does not."""
     lines = [line.split("#")[0].split() for line in (HERE / "cases.txt").read_text().splitlines()]
     return {words[0]: words[1:] for words in lines if words}
-
-
-class Failed(Exception):
-    """What the program or a judge said against a conversion, one line each."""
 
 
 def unpacked(golden, scratch):
@@ -124,69 +127,12 @@ class Judges:
         verdicts = {verdict["case"]: faults for verdict, faults in self._verdicts(out)}
         return {case: verdicts.get(case, lost) for case in cases}
 
-    def megatron_lm(self, checkpoint, hf, flags, exchanges):
+    def megatron_lm(self, checkpoint, hf, flags, exchanges, sizes=("--config",)):
+        """`sizes`: --tp and the like of the job that loads it; with --config the model's configuration counts too."""
         out, lost = self._run([*exchanges, "--given-flags"], "megatron_lm_loads.py", [
-            checkpoint, "--reference", hf, "--strictness", "raise_all", "--config", "--", *flags])
+            checkpoint, "--reference", hf, *sizes, "--strictness", "raise_all", "--", *flags])
         if faults := next((faults for _, faults in self._verdicts(out)), lost):
             raise Failed("\n".join(faults))
-
-
-def check_tensors(hf, exported, without=None):
-    """All tensors of the source are there, bit by bit, and no others. `without`: the end of names that need not come back."""
-    import hf_equal
-
-    expected, found = hf_equal.tensors(hf), hf_equal.tensors(exported)
-    if without:
-        expected = {name: value for name, value in expected.items() if not name.endswith(without)}
-    if not expected:
-        raise Failed("the source has no tensors")
-    if faults := hf_equal.compare(expected, found):
-        raise Failed("\n".join(faults))
-    return f"{len(expected)} tensors"
-
-
-def check_files(hf, exported):
-    """Every file of the repository is there under its name; what holds no weights is the same, byte by byte."""
-    expected, found = ({path.name for path in folder.iterdir()} for folder in (hf, exported))
-    if expected != found:
-        raise Failed(f"files differ: missing {sorted(expected - found)}, unexpected {sorted(found - expected)}")
-    for name in sorted(expected):
-        a, b = (folder / name for folder in (hf, exported))
-        if name.endswith(".index.json"):
-            same = json.loads(a.read_text())["weight_map"] == json.loads(b.read_text())["weight_map"]
-        else:
-            same = name.endswith(".safetensors") or a.read_bytes() == b.read_bytes()
-        if not same:
-            raise Failed(f"{name} differs from the source's")
-
-
-def check_logits(exported, expected=None):
-    """transformers loads all of it and nothing is left over. The logits were computed in float32 with plain attention; the same
-    weights and configuration give the same bits. Without `expected` it need only load."""
-    import torch
-    from safetensors.torch import load_file
-
-    import transformers_reader
-
-    model, left = transformers_reader.load(exported)
-    if left:
-        raise Failed(f"transformers: {left}")
-    if not expected:
-        return
-    expected = load_file(expected)
-    with torch.no_grad():
-        logits = model.eval()(expected["input_ids"]).logits
-    if not torch.equal(logits, expected["logits"]):
-        raise Failed(f"logits differ by up to {(logits - expected['logits']).abs().max().item():.3g}")
-
-
-def same_trees(a, b):
-    """Names and bytes of all files below two folders."""
-    names = [sorted(path.relative_to(folder) for path in folder.rglob("*") if path.is_file()) for folder in (a, b)]
-    if names[0] != names[1] or not names[0]:
-        raise Failed(f"files differ: {sorted(map(str, set(names[0]) ^ set(names[1])))}")
-    if different := [str(name) for name in names[0] if not filecmp.cmp(a / name, b / name, shallow=False)]:
-        raise Failed(f"bytes differ: {different}")
 
 
 class Interop:
@@ -226,7 +172,7 @@ class Interop:
         return [] if (self.source(case) / "megatron").is_dir() else ["--layout"]
 
     def say(self, case, check, faults, note=""):
-        print(f"{case:<14}{check:<10}{'FAIL' if faults else 'ok':<6}{note}", flush=True)
+        print(f"{case:<32}{check:<10}{'FAIL' if faults else 'ok':<6}{note}", flush=True)
         for line in faults[:20]:
             print(f"    {line}", flush=True)
         self.passed += not faults
@@ -342,19 +288,21 @@ def main():
     parser.add_argument("--scratch", type=pathlib.Path, default=pathlib.Path(".interop"))
     listed = listed_cases()
     parser.add_argument("--only", nargs="+", metavar="CASE", help="cases, listed or not (default: the listed)")
-    parser.add_argument("--checks", nargs="+", choices=CHECKS, metavar="CHECK", help="(default: those listed for the case)")
+    parser.add_argument("--checks", nargs="+", choices=[*CHECKS, *layouts.CHECKS, "trained"], metavar="CHECK",
+                        help="(default: those listed for the case)")
     parser.add_argument("--jobs", type=int, default=2, help="Megatron-LM processes at a time")
     options = parser.parse_args()
     scratch = options.scratch.resolve()
     scratch.mkdir(parents=True, exist_ok=True)
     golden = unpacked(options.golden.resolve(), scratch)
     interop = Interop(Program(options.program.resolve()), Judges(options.oracle.resolve()), golden, scratch)
+    parallel, runs = layouts.Layouts(interop, options.checks), trained.Trained(interop)
 
     def of_check(check, cases):
         stands = {case: options.checks or listed.get(case, CHECKS) for case in cases}
         return [case for case in cases if check in stands[case]]  # "own" is no check
 
-    cases = options.only or list(listed)
+    cases = [case for case in options.only or listed if case not in parallel.layouts and case not in runs.names()]
     judged = of_check("import", cases)
     made = interop.make_imports([case for case in cases if case in judged or interop.exchanges(case) or case in interop.own])
     interop.judge_imports([case for case in made if case in judged])
@@ -364,6 +312,9 @@ def main():
                 interop.attempt(case, check, getattr(interop, check))
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
         list(pool.map(lambda case: interop.attempt(case, "lm", interop.lm), of_check("lm", cases)))
+    parallel.run(options.only)
+    if not options.checks or "trained" in options.checks:
+        runs.run(options.only)
     print(f"\n{interop.passed} checks passed, {len(interop.failures)} failed" +
           "".join(f"\n  {failure}" for failure in interop.failures))
     sys.exit(bool(interop.failures) or not interop.passed)

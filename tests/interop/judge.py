@@ -1,11 +1,12 @@
 """Runs one of the judges with something of it exchanged for the project's own statement.
 
-  python judge.py ORACLE_DIR [--layout] [--given-flags] SCRIPT ARGUMENTS ...
+  python judge.py ORACLE_DIR [--layout] [--first-stage=N] [--given-flags] SCRIPT ARGUMENTS ...
 
 --layout       the expected weights come from tests/golden/layout.py, or the layout_*.py there that knows the model type, instead of
                Megatron-Bridge's reading of the Hugging Face weights: for checkpoints that Megatron-Bridge cannot import (biases of a
                Llama, latent attention without a low rank for queries). The model, its configuration and the loading of the judged
                checkpoint stay the real ones.
+--first-stage=N  Megatron-Bridge's model, with which the judged weights are compared, has N layers in its first pipeline stage.
 --given-flags  megatron_lm_loads.py adds no model flags of its own to Megatron-LM's command line: it must start with what the
                checkpoint's arguments hold and the flags given after "--", as a user's training run would.
 """
@@ -56,12 +57,25 @@ def give_no_model_flags():
     megatron_lm.flags = lambda provider, without=(): []
 
 
+def divide_unevenly(first):
+    import cpu_peers  # noqa: F401  (first)
+    from megatron.bridge import AutoBridge
+
+    def to_megatron_provider(bridge, *args, _made=AutoBridge.to_megatron_provider, **kwargs):
+        provider = _made(bridge, *args, **kwargs)
+        provider.num_layers_in_first_pipeline_stage = int(first)
+        return provider
+
+    AutoBridge.to_megatron_provider = to_megatron_provider
+
+
 def main():
     folder, *words = sys.argv[1:]
     sys.path[:0] = [folder, str(GOLDEN)]
-    exchanges = {"--layout": expect_the_layout, "--given-flags": give_no_model_flags}
-    while words[0] in exchanges:
-        exchanges[words.pop(0)]()
+    exchanges = {"--layout": expect_the_layout, "--given-flags": give_no_model_flags, "--first-stage": divide_unevenly}
+    while words[0].split("=")[0] in exchanges:
+        name, *value = words.pop(0).split("=")
+        exchanges[name](*value)
     sys.argv = words
     runpy.run_path(str(pathlib.Path(folder, words[0])), run_name="__main__")
 
