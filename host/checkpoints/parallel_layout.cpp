@@ -1,12 +1,26 @@
 #include "checkpoints/parallel_layout.hpp"
 
 #include <numeric>
+#include <utility>
+
+#include <fmt/format.h>
 
 #include "checkpoints/megatron_document.hpp"
 
 namespace weighbridge {
 
 std::int64_t ParallelLayout::ranks_of_stage() const { return std::lcm(tensor, expert * expert_tensor_size()); }
+
+Status check_sizes(const ParallelLayout& layout) {
+  constexpr std::int64_t kMost = 1 << 16, kMostRanks = 1 << 20;
+  for (const auto& [option, size] : {std::pair{"--tp", layout.tensor}, {"--pp", layout.pipeline}, {"--ep", layout.expert},
+                                     {"--cp", layout.context}, {"--vpp", layout.chunks()}, {"--etp", layout.expert_tensor_size()}})
+    if (size < 1 || size > kMost)
+      return Error{Error::Kind::usage, "", option, fmt::format("{} is no size of a parallel group", size), fmt::format("Give a whole number from 1 to {}", kMost)};
+  if (layout.expert * layout.expert_tensor_size() > kMostRanks || layout.ranks_of_stage() > kMostRanks / layout.pipeline)
+    return Error{Error::Kind::usage, "", "parallel sizes", "make more ranks than can be", fmt::format("Give sizes that make at most {} ranks", kMostRanks)};
+  return done();
+}
 
 ParallelLayout stated_layout(const boost::json::object& megatron) {
   const auto size = [&](const char* name) { return integer_field(megatron, name).value_or(1); };

@@ -7,6 +7,8 @@
 
 #include <boost/json/object.hpp>
 
+#include "tensor/result.hpp"
+
 namespace weighbridge {
 
 // Sizes of the process groups, and how layers are dealt to pipeline stages. Context parallelism does not touch weights.
@@ -24,6 +26,10 @@ struct ParallelLayout {
   // Ranks of one pipeline stage: the fewest that both the dense and the expert groups fill.
   std::int64_t ranks_of_stage() const;
 };
+
+// That every size is one of a process group, and all together no more ranks than anyone has: the numbers may come from a
+// file. Nothing else may be asked of a layout before. The error names the option of the size.
+Status check_sizes(const ParallelLayout& layout);
 
 // The layout that a Megatron document states, and back, sizes of 1 included.
 ParallelLayout stated_layout(const boost::json::object& megatron);

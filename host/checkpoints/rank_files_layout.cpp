@@ -212,6 +212,7 @@ Result<MegatronLayout> lay_out_rank_files(const MegatronLayoutRequest& request) 
     return Error{Error::Kind::unsupported, {}, "--ckpt-format torch", "Megatron-Bridge reads no rank files", "Give --flavor megatron-lm too, or write torch_dist"};
   if (request.spec == ModuleSpec::local && !string_field(request.document, "hybrid_layer_pattern").value_or("").empty())
     return Error{Error::Kind::unsupported, {}, "--transformer-impl local", "Megatron-Core has no local spec of hybrid models", "Write them with transformer_engine"};
+  if (auto status = check_sizes(request.layout); !status) return status.error();
   auto files = files_of_stage(request.layout);
   if (!files) return files.error();
   auto placement = ModelPlacement::of(request);

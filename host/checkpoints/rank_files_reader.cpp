@@ -234,6 +234,8 @@ class Reader {
       for (std::size_t i = 0; i < sizes.size(); ++i) sizes[i] = std::max(sizes[i], opened.numbers[i] + 1);
     auto& layout = ranks_.layout;
     layout = stated_;
+    if (auto status = check_sizes(layout); !status)
+      return broken(opened_.front().file, fmt::format("args, {}", status.error().subject), status.error().problem);
     const auto claim = [&](std::int64_t found, std::int64_t& size, const char* what) -> Status {
       if (has_arguments_ && size > found)
         return Error{Error::Kind::io, checkpoint_.location.folder.string(), "rank files",
@@ -259,6 +261,7 @@ class Reader {
     for (const auto& opened : opened_)
       if (static_cast<std::int64_t>(opened.chunks) != chunks)
         return broken(opened.file, "model", fmt::format("has {} chunks of layers, but {} has {}", opened.chunks, opened_.front().file.string(), chunks));
+    if (auto status = check_sizes(layout); !status) return broken(checkpoint_.location.folder, "rank files", status.error().problem);
     layout.virtual_pipeline = chunks > 1 ? std::optional{chunks} : std::nullopt;
     return done();
   }

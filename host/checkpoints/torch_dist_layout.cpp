@@ -63,8 +63,6 @@ struct Owned {
   Box box;
 };
 
-constexpr std::int64_t kMaxRanks = 1 << 20;
-
 class Writer {
  public:
   explicit Writer(const MegatronLayoutRequest& request)
@@ -178,13 +176,11 @@ class Writer {
   // Which rank writes what, as in a job of that layout: of all that hold a share the first one.
   Status deal_out() {
     const auto& layout = request_.layout;
+    if (auto status = check_sizes(layout); !status) return status;
     auto placement = ModelPlacement::of(request_);
     if (!placement) return placement.error();
     const auto ranks_of_stage = layout.ranks_of_stage();
-    const auto ranks = checked_multiply(ranks_of_stage, layout.pipeline);
-    if (!ranks || *ranks > kMaxRanks)
-      return Error{Error::Kind::usage, {}, "parallel sizes", "make more ranks than can be", "Give smaller sizes"};
-    owned_.resize(static_cast<std::size_t>(*ranks));
+    owned_.resize(static_cast<std::size_t>(ranks_of_stage * layout.pipeline));
     for (std::size_t i = 0; i < request_.parameters.size(); ++i) {
       const auto& parameter = request_.parameters[i];
       if (!parameter.prefix.empty() && (parameter.layer < 0 || parameter.layer >= parameter.layers))

@@ -20,10 +20,7 @@ Status divides(const char* option, std::int64_t size, const char* what, std::int
 }  // namespace
 
 Status check_layout(const ParallelLayout& layout, const boost::json::object& megatron) {
-  for (const auto& [option, size] : {std::pair{"--tp", layout.tensor}, {"--pp", layout.pipeline}, {"--ep", layout.expert},
-                                     {"--cp", layout.context}, {"--vpp", layout.virtual_pipeline.value_or(1)}, {"--etp", layout.expert_tensor.value_or(1)}})
-    if (size < 1 || size > 65536)
-      return Error{Error::Kind::usage, "", option, fmt::format("{} is no size of a parallel group", size), "Give a whole number from 1 on"};
+  if (auto status = check_sizes(layout); !status) return status;
   const auto heads = integer_field(megatron, "num_attention_heads").value_or(0);
   const auto groups = integer_field(megatron, "num_query_groups").value_or(heads);
   if (auto status = divides("--tp", layout.tensor, "num_attention_heads", heads); !status) return status;
