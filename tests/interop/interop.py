@@ -64,10 +64,10 @@ class Program:
     def __init__(self, path):
         self.path = path
 
-    def __call__(self, command, **options):
-        """Runs one conversion and returns its report. Options as keywords, `hf_model` for --hf-model."""
-        flags = [text for name, value in options.items() for text in ("--" + name.replace("_", "-"), str(value))]
-        command = [self.path, command, *flags, "--overwrite", "--no-progress", "--json"]
+    def __call__(self, command, flags=(), **options):
+        """Runs one conversion and returns its report. Options as keywords, `hf_model` for --hf-model; `flags` have no value."""
+        valued = [text for name, value in options.items() for text in ("--" + name.replace("_", "-"), str(value))]
+        command = [self.path, command, *valued, *flags, "--overwrite", "--no-progress", "--json"]
         done = subprocess.run(command, capture_output=True, text=True)
         try:
             report = json.loads(done.stdout)
@@ -172,7 +172,7 @@ class Interop:
         return [] if (self.source(case) / "megatron").is_dir() else ["--layout"]
 
     def say(self, case, check, faults, note=""):
-        print(f"{case:<32}{check:<10}{'FAIL' if faults else 'ok':<6}{note}", flush=True)
+        print(f"{case:<34}{check:<10}{'FAIL' if faults else 'ok':<6}{note}", flush=True)
         for line in faults[:20]:
             print(f"    {line}", flush=True)
         self.passed += not faults

@@ -10,7 +10,7 @@ import sys
 
 import ranks
 import torch
-from checks import Failed, check_logits
+from checks import Failed, check_logits, check_tensors
 
 GOLDEN = pathlib.Path(__file__).resolve().parent.parent / "golden"
 
@@ -88,7 +88,23 @@ class Trained:
         if faults := hf_equal.compare(expected, found):
             raise Failed("\n".join(faults))
         check_logits(target)
+        self.resharded(checkpoint, target)
         return f"{len(found)} parameters of {'rank files' if rank_files else 'torch_dist'}, {padding} rows of padding"
+
+    def resharded(self, checkpoint, exported):
+        """Its weights as rank files of four tensor parallel ranks export to the same tensors; its training state is not lost unasked."""
+        there, back = (self.interop.scratch / "trained" / name for name in ("there", "back"))
+        options = {"load": checkpoint, "save": there, "tp": 4, "ckpt_format": "torch"}
+        try:
+            self.interop.program("reshard", **options)
+        except Failed as refusal:
+            if "--drop-training-state" not in str(refusal):
+                raise
+        else:
+            raise Failed("the training state was left out without a word")
+        self.interop.program("reshard", **options, flags=["--drop-training-state"])
+        self.interop.program("export", megatron_path=there, hf_path=back)
+        check_tensors(exported, back)
 
     def run(self, only):
         for case in self.names():
