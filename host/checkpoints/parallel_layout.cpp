@@ -1,6 +1,8 @@
 #include "checkpoints/parallel_layout.hpp"
 
+#include <algorithm>
 #include <numeric>
+#include <string>
 #include <utility>
 
 #include <fmt/format.h>
@@ -60,6 +62,11 @@ void state_layout(const ParallelLayout& layout, boost::json::object& megatron) {
   if (!layout.stages.empty()) megatron["pipeline_model_parallel_layout"] = layout.stages;
   else if (megatron.contains("pipeline_model_parallel_layout")) megatron["pipeline_model_parallel_layout"] = nullptr;
   if (layout.pipeline > 1) megatron["pipeline_dtype"] = megatron["params_dtype"];
+  // Bars in a hybrid pattern are where the stages of another layout ended.
+  if (auto pattern = string_field(megatron, "hybrid_layer_pattern"); pattern && std::ranges::count(*pattern, '|') + 1 != layout.pipeline * layout.chunks()) {
+    std::erase(*pattern, '|');
+    megatron["hybrid_layer_pattern"] = *pattern;
+  }
 }
 
 }  // namespace weighbridge

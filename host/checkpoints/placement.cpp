@@ -180,6 +180,16 @@ Result<Placement> Placement::of(const ParallelLayout& layout, const boost::json:
   if (layout.chunks() > 1 && layout.pipeline == 1)
     return refused("--vpp", "needs more than one pipeline stage", "Give --pp");
   const bool ends = layout.first_stage || layout.last_stage;
+  if (!pattern.empty()) {
+    const bool bars = pattern.find('|') != std::string_view::npos;
+    if (layout.chunks() > 1 && !bars)
+      return refused("--vpp", "does not go together with a hybrid pattern that does not say where chunks end", "Leave it out, or write | into the pattern");
+    if (ends && bars)
+      return refused("--decoder-first-pipeline-num-layers, --decoder-last-pipeline-num-layers", "do not go together with a hybrid pattern that says where stages end",
+                     "Leave them out");
+    if (!layout.stages.empty() || layout.embedding_counts || layout.loss_counts)
+      return refused("--pipeline-model-parallel-layout, --account-for-*", "do not go together with a hybrid pattern", "Leave them out, or write | into the pattern");
+  }
   if (!layout.stages.empty() && (ends || layout.embedding_counts || layout.loss_counts))
     return refused("--pipeline-model-parallel-layout", "goes together with no other way to place layers", "Give one of the two");
   auto cells = !layout.stages.empty()                     ? from_text(layout, layers, integer_field(megatron, "mtp_num_layers").value_or(0))
@@ -190,6 +200,14 @@ Result<Placement> Placement::of(const ParallelLayout& layout, const boost::json:
   Placement placement{layout.pipeline, cells->counts};
   if (cells->prediction) placement.prediction_ = {*cells->prediction % layout.pipeline, *cells->prediction / layout.pipeline};
   return placement;
+}
+
+Result<ParallelLayout> settled_layout(const ParallelLayout& layout, const boost::json::object& megatron) {
+  auto placement = Placement::of(layout, megatron);
+  if (!placement) return placement.error();
+  auto settled = layout;
+  if (placement->chunks() > 1) settled.virtual_pipeline = placement->chunks();
+  return settled;
 }
 
 Placement::Place Placement::layer(std::int64_t number) const {

@@ -47,4 +47,7 @@ class Placement {
   Cell prediction_;
 };
 
+// The layout with what follows from it: a layout text says how many chunks a stage has. Errors are those of Placement::of.
+Result<ParallelLayout> settled_layout(const ParallelLayout& layout, const boost::json::object& megatron);
+
 }  // namespace weighbridge

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "checkpoints/megatron_document.hpp"
+#include "checkpoints/placement.hpp"
 #include "conversion/carried_tensors.hpp"
 #include "conversion/conversion.hpp"
 #include "conversion/decoded_tensors.hpp"
@@ -20,7 +21,7 @@ namespace weighbridge {
 namespace {
 
 // The Megatron document with what the user asks for on top of what the family makes of the config.
-Result<boost::json::object> settled_document(const ConfigDocument& made, const ImportOptions& options) {
+Result<boost::json::object> settled_document(const ConfigDocument& made, const ImportOptions& options, ParallelLayout& layout) {
   auto document = made.root();
   if (!options.model_name.empty()) document["hf_model_id"] = options.model_name;
   if (options.dtype) {
@@ -28,13 +29,16 @@ Result<boost::json::object> settled_document(const ConfigDocument& made, const I
     document["bf16"] = *options.dtype == DType::bf16;
     document["fp16"] = *options.dtype == DType::f16;
   }
-  if (auto status = check_layout(options.target.layout, document); !status) return status.error();
+  if (auto status = check_layout(layout, document); !status) return status.error();
   if (options.make_vocab_size_divisible_by) {
     if (*options.make_vocab_size_divisible_by < 1 || *options.make_vocab_size_divisible_by > (1 << 24))
       return Error{Error::Kind::usage, "", "--make-vocab-size-divisible-by", "is no divisor", "Give a whole number from 1 on"};
     document["make_vocab_size_divisible_by"] = *options.make_vocab_size_divisible_by;
   }
-  state_layout(options.target.layout, document);
+  auto settled = settled_layout(layout, document);
+  if (!settled) return settled.error();
+  layout = *std::move(settled);
+  state_layout(layout, document);
   return document;
 }
 
@@ -85,7 +89,8 @@ Result<Conversion> prepare_import(const ImportOptions& options, Registry& regist
   conversion.hugging_face = repository->config.root();
   auto made = to_megatron(chosen->family, repository->config, conversion.notes, &repository->catalogue);
   if (!made) return made.error();
-  auto document = settled_document(*made, options);
+  auto target = options.target;
+  auto document = settled_document(*made, options, target.layout);
   if (!document) return document.error();
 
   auto set = state_equations(chosen->family, repository->config, &repository->catalogue, conversion.notes, &*made);
@@ -115,7 +120,7 @@ Result<Conversion> prepare_import(const ImportOptions& options, Registry& regist
     request.parameters.push_back(live_parameter(equation, parameter_dtype(equation, *tensors, options, *document), padded));
   }
   for (const auto& module : set->modules) request.modules.push_back(live_module(module));
-  auto layout = lay_out_megatron(options.target, request, conversion.notes);
+  auto layout = lay_out_megatron(target, request, conversion.notes);
   if (!layout) return layout.error();
 
   plan.files = std::move(layout->files);

@@ -110,6 +110,10 @@ Result<Conversion> prepare_reshard(const ReshardOptions& options, Registry& regi
   }
   if (auto status = check_layout(target.layout, *document); !status) return status.error();
   if (options.make_vocab_size_divisible_by) (*document)["make_vocab_size_divisible_by"] = *options.make_vocab_size_divisible_by;
+  state_layout(target.layout, *document);  // bars of another layout are gone from a pattern now
+  auto settled = settled_layout(target.layout, *document);
+  if (!settled) return settled.error();
+  target.layout = *std::move(settled);
   state_layout(target.layout, *document);
 
   conversion.padded.clear();  // what an export would cut off

@@ -231,6 +231,29 @@ TEST(Placement, RefusesSizesThatAHybridPatternDoesNotFill) {
   EXPECT_EQ(refusal(stages(2), hybrid("M*-")).problem, "2 does not divide the 3 layers of the model");
 }
 
+TEST(Placement, RefusesWhatAHybridPatternSaysItselfOrCannotMean) {
+  EXPECT_EQ(refusal(stages(2, 2), hybrid("M*-M")).subject, "--vpp");
+  EXPECT_THAT(refusal(ends(stages(2), 1, {}), hybrid("M|*-")).subject, HasSubstr("--decoder-first-pipeline-num-layers"));
+  EXPECT_THAT(refusal(written(stages(2), "Ett|tL"), hybrid("M*-")).subject, HasSubstr("--pipeline-model-parallel-layout"));
+  EXPECT_THAT(refusal(counting(stages(2), true, true), hybrid("M*")).subject, HasSubstr("--account-for-"));
+}
+
+// What follows from a layout is put into it, and into the document.
+TEST(SettledLayout, CountsTheChunksOfALayoutText) {
+  const auto settled = settled_layout(written(stages(2), "Et|t|t|tL"), layers(4));
+  ASSERT_TRUE(settled) << settled.error().text();
+  EXPECT_EQ(settled->virtual_pipeline, 2);
+  EXPECT_EQ(settled_layout(stages(2), layers(4))->virtual_pipeline, std::nullopt);
+}
+
+TEST(SettledLayout, TakesTheBarsOfAnotherLayoutOutOfAPattern) {
+  auto document = hybrid("ME|*-");
+  state_layout(stages(2), document);
+  EXPECT_EQ(document.at("hybrid_layer_pattern").as_string(), "ME|*-");
+  state_layout(stages(4), document);
+  EXPECT_EQ(document.at("hybrid_layer_pattern").as_string(), "ME*-");
+}
+
 // Where parameters go.
 class WhereParametersGo : public ::testing::Test {
  protected:
