@@ -115,7 +115,7 @@ Result<std::vector<StoredTensor>> stored_parameters(const EquationSet& set, cons
   }
   if (!missing.empty())
     return Error{Error::Kind::mismatch, folder, fmt::format("tensors {}", some_of(missing)), "needed by the equations but not in the checkpoint",
-                 "Check that the checkpoint is complete and of this model"};
+                 "Check that the checkpoint is complete; if its family was guessed wrongly, name it with --architecture or --hf-model"};
   std::vector<std::string> unused;
   for (const auto& [key, tensor] : checkpoint.catalogue.tensors)
     if (!used.contains(key)) unused.push_back(key);
