@@ -67,6 +67,8 @@ DEEPSEEK_V3 = {"architectures": ["DeepseekV3ForCausalLM"], "model_type": "deepse
                "num_nextn_predict_layers": 1, "ep_size": 1, "quantization_config": FP8}
 KIMI_K2 = {**DEEPSEEK_V3, "model_type": "kimi_k2", "intermediate_size": 28, "kv_lora_rank": 10, "n_group": 1, "n_routed_experts": 3,
            "num_attention_heads": 4, "num_key_value_heads": 4, "num_nextn_predict_layers": 0, "routed_scaling_factor": 2.827}
+MOONLIGHT = {key: value for key, value in KIMI_K2.items() if key != "quantization_config"} | {
+    "model_type": "deepseek_v3", "q_lora_rank": None, "num_hidden_layers": 2, "routed_scaling_factor": 2.446}
 KIMI_K2_FP8 = {**KIMI_K2, "quantization_config": {**FP8, "weight_block_size": [8, 16]}}
 KIMI_K2_INT4 = {**KIMI_K2, "hidden_size": 64, "moe_intermediate_size": 32, "n_routed_experts": 2,
                 "quantization_config": {
@@ -114,6 +116,7 @@ CASES = {
     "deepseek-v3-fp8": Case(DEEPSEEK_V3, *DEEPSEEK, codec=storage.Fp8(DEEPSEEK_V3, "F32"), in_codec=linear,
                             copies={"model.layers.2.embed_tokens.weight": "model.embed_tokens.weight",
                                     "model.layers.2.shared_head.head.weight": "lm_head.weight"}),
+    "moonlight": Case(MOONLIGHT, *DEEPSEEK),
     "kimi-k2-fp8": Case(KIMI_K2_FP8, *DEEPSEEK, codec=storage.Fp8(KIMI_K2_FP8, "BF16"), in_codec=linear),
     "kimi-k2-int4": Case(KIMI_K2_INT4, *DEEPSEEK, codec=storage.Int4(), in_codec=lambda name: ".mlp.experts." in name),
     "gpt-oss-mxfp4": Case(GPT_OSS, storage.gpt_oss_shapes, storage.gpt_oss_parameters, codec=storage.Mxfp4(),

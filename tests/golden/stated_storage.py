@@ -99,19 +99,25 @@ class Int4:
 LATENT = {"q_a_proj": "linear_q_down_proj.weight", "q_a_layernorm": "linear_q_up_proj.layer_norm_weight", "q_b_proj": "linear_q_up_proj.weight",
           "kv_a_proj_with_mqa": "linear_kv_down_proj.weight", "kv_a_layernorm": "linear_kv_up_proj.layer_norm_weight",
           "kv_b_proj": "linear_kv_up_proj.weight", "o_proj": "linear_proj.weight"}
+# Without a latent of queries there is one projection, and before it a norm of ones: Megatron-Core adds it to the layer's own.
+FULL_RANK = {"q_proj": "linear_q_proj.weight"} | {here: there for here, there in LATENT.items() if not here.startswith("q_")}
+
+
+def latent_names(config):
+    return FULL_RANK if config["q_lora_rank"] is None else LATENT
 
 
 def deepseek_shapes(config):
     hidden, heads, inner = config["hidden_size"], config["num_attention_heads"], config["moe_intermediate_size"]
     nope, rope, value = config["qk_nope_head_dim"], config["qk_rope_head_dim"], config["v_head_dim"]
     rank, query_rank, count = config["kv_lora_rank"], config["q_lora_rank"], config["n_routed_experts"]
-    latent = {"q_a_proj": (query_rank, hidden), "q_a_layernorm": (query_rank,), "q_b_proj": (heads * (nope + rope), query_rank),
-              "kv_a_proj_with_mqa": (rank + rope, hidden), "kv_a_layernorm": (rank,), "kv_b_proj": (heads * (nope + value), rank),
+    latent = {"q_proj": (heads * (nope + rope), hidden), "q_a_proj": (query_rank, hidden), "q_a_layernorm": (query_rank,),
+              "q_b_proj": (heads * (nope + rope), query_rank), "kv_a_proj_with_mqa": (rank + rope, hidden), "kv_a_layernorm": (rank,), "kv_b_proj": (heads * (nope + value), rank),
               "o_proj": (hidden, heads * value)}
     shapes = ends_shapes(config)
     for number in range(config["num_hidden_layers"] + config["num_nextn_predict_layers"]):
         layer = f"model.layers.{number}."
-        shapes |= {f"{layer}self_attn.{name}.weight": shape for name, shape in latent.items()}
+        shapes |= {f"{layer}self_attn.{name}.weight": latent[name] for name in latent_names(config)}
         shapes[layer + "input_layernorm.weight"] = shapes[layer + "post_attention_layernorm.weight"] = (hidden,)
         if number < config["first_k_dense_replace"]:
             shapes |= gated_shapes(layer + "mlp.", config["intermediate_size"], hidden)
@@ -136,8 +142,11 @@ def deepseek_parameters(config, hf):
             found |= {f"{mtp}{name}.weight": hf[f"{source}{name}.weight"] for name in ("enorm", "hnorm", "eh_proj")}
             found[mtp + "final_layernorm.weight"] = hf[source + "shared_head.norm.weight"]
             target = mtp + "transformer_layer."
-        found |= {f"{target}self_attention.{there}": hf[f"{source}self_attn.{here}.weight"] for here, there in LATENT.items()}
+        found |= {f"{target}self_attention.{there}": hf[f"{source}self_attn.{here}.weight"] for here, there in latent_names(config).items()}
         found[target + "input_layernorm.weight"] = hf[source + "input_layernorm.weight"]
+        if config["q_lora_rank"] is None:
+            ones = Tensor("BF16", (config["hidden_size"],), [bfloat16(1)] * config["hidden_size"])
+            found[target + "self_attention.linear_q_proj.layer_norm_weight"] = ones
         norm = hf[source + "post_attention_layernorm.weight"]
         if number < config["first_k_dense_replace"]:
             found |= {target + "mlp.linear_fc1.layer_norm_weight": norm, **gated(hf, source + "mlp.", target + "mlp.")}
