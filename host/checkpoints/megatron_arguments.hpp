@@ -52,4 +52,7 @@ std::optional<std::string> activation_without_argument(const boost::json::object
 // order; joined with spaces they are a command line. A flag is left out where the run's default says the same.
 std::vector<std::string> training_flags(const boost::json::object& document);
 
+// The flags of a layout that such a run does not take from arguments either, though rank files are of that layout only.
+std::vector<std::string> layout_flags(const ParallelLayout& layout);
+
 }  // namespace weighbridge

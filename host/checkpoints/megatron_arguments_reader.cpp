@@ -205,7 +205,7 @@ void set_vocabulary(const boost::json::object& arguments, MegatronArguments& res
   result.document["vocab_size"] = *padded;
   result.assumed.push_back("vocab_size");
   result.notes.push_back(fmt::format(
-      "the arguments do not state vocab_size; the padded size {} stands in, which --hf-model corrects", *padded));
+      "the arguments do not state vocab_size; without --hf-model the padded size {} stands in", *padded));
 }
 
 }  // namespace

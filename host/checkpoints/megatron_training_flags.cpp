@@ -159,4 +159,19 @@ std::vector<std::string> training_flags(const boost::json::object& document) {
   return flags;
 }
 
+std::vector<std::string> layout_flags(const ParallelLayout& layout) {
+  std::vector<std::string> flags;
+  const auto add = [&](std::string_view flag, std::int64_t value) { flags.push_back(fmt::format("{} {}", flag, value)); };
+  if (layout.expert > 1) add("--expert-model-parallel-size", layout.expert);
+  if (layout.expert_tensor_size() != layout.tensor) add("--expert-tensor-parallel-size", layout.expert_tensor_size());
+  if (layout.expert > 1 && layout.tensor > 1) flags.emplace_back("--sequence-parallel");
+  if (layout.virtual_pipeline && layout.stages.empty()) add("--num-virtual-stages-per-pipeline-rank", *layout.virtual_pipeline);
+  if (layout.first_stage) add("--decoder-first-pipeline-num-layers", *layout.first_stage);
+  if (layout.last_stage) add("--decoder-last-pipeline-num-layers", *layout.last_stage);
+  if (!layout.stages.empty()) flags.push_back(fmt::format("--pipeline-model-parallel-layout '{}'", layout.stages));
+  if (layout.embedding_counts) flags.emplace_back("--account-for-embedding-in-pipeline-split");
+  if (layout.loss_counts) flags.emplace_back("--account-for-loss-in-pipeline-split");
+  return flags;
+}
+
 }  // namespace weighbridge

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <set>
 #include <utility>
@@ -46,6 +47,7 @@ class Writer {
     layout_.literals.push_back({static_cast<std::uint32_t>(layout_.files.size() - 1), 0, std::move(iteration), {}});
     std::ranges::sort(layout_.literals, {}, [](const Literal& literal) { return std::pair{literal.file, literal.offset}; });
     layout_.flags = training_flags(request_.document);
+    std::ranges::move(layout_flags(request_.layout), std::back_inserter(layout_.flags));
     return std::move(layout_);
   }
 
@@ -63,6 +65,11 @@ class Writer {
     }
     if (parameter.prefix.empty()) return rest;
     return fmt::format("{}{}.{}", parameter.prefix, placement_.local_layer(parameter.prefix, parameter.layer), rest);
+  }
+
+  std::string live_name_of(const LiveModule& module) const {
+    if (module.prefix.empty()) return module.rest;
+    return fmt::format("{}{}.{}", module.prefix, placement_.local_layer(module.prefix, module.layer), live_rest(module.prefix, module.rest));
   }
 
   void place_parameters() {
@@ -89,6 +96,9 @@ class Writer {
   void add_extra_states(const Cell& cell, std::vector<Entry>& entries) const {
     std::set<std::string> made;
     std::vector<Entry> states;
+    for (const auto& module : request_.modules)  // that keep none although others of the name do
+      if (module.extra_state == ExtraState::absent && placement_.cell(module.prefix, module.layer, module.rest) == cell)
+        made.insert(live_name_of(module));
     const auto add = [&](std::string module, ExtraState state) {
       if (state != ExtraState::absent && made.insert(module).second) states.push_back({module + "._extra_state", nullptr, state});
     };
@@ -106,10 +116,7 @@ class Writer {
     if (!local())
       for (const auto& module : request_.modules)
         if (placement_.cell(module.prefix, module.layer, module.rest) == cell && !module.rest.ends_with("output_layer"))
-          add(module.prefix.empty() ? module.rest
-                                    : fmt::format("{}{}.{}", module.prefix, placement_.local_layer(module.prefix, module.layer),
-                                                  live_rest(module.prefix, module.rest)),
-              module.extra_state);
+          add(live_name_of(module), module.extra_state);
     if (output_cells_.contains(cell)) add(placement_.backbone() + "output_layer", ExtraState::none);
     entries.insert(entries.end(), states.begin(), states.end());
   }

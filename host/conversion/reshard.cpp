@@ -18,13 +18,11 @@
 namespace weighbridge {
 namespace {
 
-// The document as the target's flavor needs it. run_config.yaml says more of Megatron-Bridge's providers than arguments do;
-// what those lack the family adds.
-Result<boost::json::object> document_for(const MegatronModel& model, const MegatronTarget& target, Conversion& conversion) {
+// A run_config.yaml says everything of the model. Arguments do not, and other programs write fewer of them: what they leave
+// open the family says.
+Result<boost::json::object> document_for(const MegatronModel& model, Conversion& conversion) {
   const auto& stated = model.checkpoint.document;
-  const bool enough = !stated.empty() && model.hybrid_pattern.empty() &&
-                      (target.flavor.value_or(MegatronFlavor::megatron_lm) == MegatronFlavor::megatron_lm || target.flavor == model.checkpoint.flavor);
-  if (enough) return stated;
+  if (model.checkpoint.flavor == MegatronFlavor::bridge && model.hybrid_pattern.empty()) return stated;
   auto made = to_megatron(model.reference.chosen.family, model.reference.config, conversion.notes);
   if (!made) return made.error();
   auto document = made->root();
@@ -101,7 +99,7 @@ Result<Conversion> prepare_reshard(const ReshardOptions& options, Registry& regi
   if (!target.flavor && target.storage == MegatronStorage::torch_dist) target.flavor = checkpoint.flavor;
   target.iteration = options.iteration.value_or(checkpoint.iteration.value_or(checkpoint.location.iteration.value_or(0)));
   if (target.iteration < 0 || target.iteration > 9'999'999) return Error{Error::Kind::format, folder, "iteration", "is out of range", "Give --iteration"};
-  auto document = document_for(*model, target, conversion);
+  auto document = document_for(*model, conversion);
   if (!document) return document.error();
   if (options.dtype) {
     (*document)["params_dtype"] = torch_name(*options.dtype);

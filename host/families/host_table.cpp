@@ -189,7 +189,6 @@ int32_t equation(wb_call* call, const wb_equation* stated) {
     auto name = in_stack ? std::string{view(stated->name)} : megatron_name(*call, view(stated->name));
     const auto extra_state = static_cast<std::uint8_t>(stated->extra_state);
     if (stated->expression == 0) {
-      if (extra_state == WB_EXTRA_ABSENT) return failed(call, fmt::format("the equation of {} has neither expression nor extra state", name));
       call->set.modules.push_back({std::move(stack), stated->layer, stated->layers, std::move(name), extra_state});
       return WB_OK;
     }

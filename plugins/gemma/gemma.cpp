@@ -34,6 +34,7 @@ void decoder_equations(const Config& c, Model& model, Generation generation) {
         hf("self_attn.k_proj.weight", {key, hidden}),
         hf("self_attn.v_proj.weight", {key, hidden})));
     decoder["self_attention.linear_proj.weight"] = row(hf("self_attn.o_proj.weight", {hidden, query}));
+    if (generation == Generation::second) decoder["self_attention.core_attention"] = module_state(WB_EXTRA_ABSENT);  // it caps logits itself
     if (generation == Generation::third) {
       decoder["self_attention.q_layernorm.weight"] = norm(hf("self_attn.q_norm.weight", {sizes.width}));
       decoder["self_attention.k_layernorm.weight"] = norm(hf("self_attn.k_norm.weight", {sizes.width}));

@@ -72,6 +72,7 @@ void dense_layer(const Config& c, const Model& model, const Decoder& d, const La
   const auto& [decoder, hf, index] = layer;
   const auto hidden = d.sizes.hidden, ffn = d.ffn(index), width = d.heads(index).width, inputs = d.input_width;
 
+  decoder["self_attention.core_attention"] = module_state(WB_EXTRA_ABSENT);  // the dense model is none of Transformer Engine's
   decoder["input_layernorm.weight"] = replicated(hf("input_layernorm.weight", {hidden}));
   const auto attention = attention_of(d, layer);
   attention["linear_qkv.weight"] = plain(column(query_key_value(c, model, d, layer)));

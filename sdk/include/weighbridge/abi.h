@@ -134,7 +134,8 @@ enum {
  * the layer's number; `live` is empty where they do not. (What Megatron-Core's own checkpoints call otherwise the host
  * knows: parts of Mamba's in_proj, "transformer_layer" of prediction layers.)
  * Without an expression (0) it states no parameter, only that the module `name` keeps `extra_state` though no parameter
- * is named after it: its weight is tied, or stored in parts. */
+ * is named after it: its weight is tied, or stored in parts; or, with WB_EXTRA_ABSENT, that it keeps none where other
+ * models' modules of that name do (a core attention of the model's own). */
 typedef struct wb_equation {
   size_t struct_size;
   wb_string stack; /* "decoder.layers." */

@@ -70,7 +70,8 @@ inline Parameter row(const Tensor& value) { return {value, WB_SPLIT_AXIS_1, WB_E
 inline Parameter norm(const Tensor& value) { return {value, WB_SPLIT_NONE, WB_EXTRA_EMPTY, 0}; }        // a norm of its own
 inline Parameter replicated(const Tensor& value) { return {value, WB_SPLIT_NONE, WB_EXTRA_ABSENT, 0}; } // whole on every rank
 inline Parameter vocabulary(const Tensor& value) { return {value, WB_SPLIT_AXIS_0, WB_EXTRA_ABSENT, WB_VOCABULARY}; }
-// No parameter: what a module keeps that none is named after, because its weight is tied or stored in parts.
+// No parameter: what a module keeps that none is named after, because its weight is tied or stored in parts; or that it keeps
+// nothing (WB_EXTRA_ABSENT) where others of its name do.
 inline Parameter module_state(uint32_t extra_state) { return {{}, WB_SPLIT_NONE, extra_state, 0}; }
 
 // The left-hand side: model["name"] = …
