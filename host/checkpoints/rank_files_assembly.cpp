@@ -45,8 +45,9 @@ std::optional<StoredTensor> of_grouped(const StoredTensor& all, const Shape& sha
 
 class Assembly {
  public:
-  Assembly(const MegatronCheckpoint& checkpoint, const std::vector<LiveParameter>& parameters, std::set<std::string>& used)
-      : checkpoint_{checkpoint}, ranks_{*checkpoint.ranks}, parameters_{parameters}, used_{used}, whole_(parameters.size()) {
+  Assembly(const MegatronCheckpoint& checkpoint, const std::vector<LiveParameter>& parameters, std::set<std::string>& used,
+           std::vector<std::pair<std::string, std::string>>* copies)
+      : copies_{copies}, checkpoint_{checkpoint}, ranks_{*checkpoint.ranks}, parameters_{parameters}, used_{used}, whole_(parameters.size()) {
     for (std::int64_t chunk = 0; chunk < ranks_.layout.chunks(); ++chunk)
       for (std::int64_t stage = 0; stage < ranks_.layout.pipeline; ++stage) cells_.push_back({stage, chunk});
   }
@@ -168,6 +169,7 @@ class Assembly {
       if (tensor->dtype != first->dtype) return wrong(key, fmt::format("is {} where the first rank has {}", to_string(tensor->dtype), to_string(first->dtype)));
       const bool copy = !taken_.insert({share, parameter.members.front().parameter}).second || (!parameter.cut && share > 0);
       used_.insert(key);
+      if (copy && copies_ && !parameter.cut && share > 0) copies_->emplace_back(first->name, key);
       if (copy) continue;  // held by this rank too
       std::int64_t begin = 0;
       for (std::size_t i = 0; i < members.size(); ++i) {
@@ -187,6 +189,7 @@ class Assembly {
     return done();
   }
 
+  std::vector<std::pair<std::string, std::string>>* copies_;
   const MegatronCheckpoint& checkpoint_;
   const RankFiles& ranks_;
   const std::vector<LiveParameter>& parameters_;
@@ -200,8 +203,8 @@ class Assembly {
 }  // namespace
 
 Result<std::vector<std::optional<StoredTensor>>> assemble(const MegatronCheckpoint& checkpoint, const std::vector<LiveParameter>& parameters,
-                                                          std::set<std::string>& used) {
-  return Assembly{checkpoint, parameters, used}.run();
+                                                          std::set<std::string>& used, std::vector<std::pair<std::string, std::string>>* copies) {
+  return Assembly{checkpoint, parameters, used, copies}.run();
 }
 
 }  // namespace weighbridge

@@ -4,6 +4,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "checkpoints/megatron_checkpoint.hpp"
@@ -16,9 +17,11 @@ Result<MegatronCheckpoint> open_rank_files(const MegatronLocation& location, con
 // The parameters whole, each made of the shares in rank files; nothing for one that they do not hold. Layers are counted
 // as they lie in the files, so that any way of dealing them to stages is understood. Names of Transformer Engine's spec
 // and of the local one are understood, and `module.` of wrappers before them. A vocabulary may have more rows than the
-// parameter says. `used` gets the catalogue's names of everything that was looked at, copies included.
+// parameter says. `used` gets the catalogue's names of everything that was looked at, copies included; `copies`, if given,
+// the pairs of names of what two tensor-parallel ranks should hold alike.
 // Errors: shares whose shape or type is not what the layout makes of the parameter, naming file and tensor.
 Result<std::vector<std::optional<StoredTensor>>> assemble(const MegatronCheckpoint& checkpoint, const std::vector<LiveParameter>& parameters,
-                                                          std::set<std::string>& used);
+                                                          std::set<std::string>& used,
+                                                          std::vector<std::pair<std::string, std::string>>* copies = nullptr);
 
 }  // namespace weighbridge

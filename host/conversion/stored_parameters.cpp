@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 #include <set>
 
 #include "checkpoints/hybrid_names.hpp"
@@ -15,6 +16,7 @@ namespace weighbridge {
 namespace {
 
 constexpr std::string_view kEmbedding = "embedding.word_embeddings.weight", kOutput = "output_layer.weight";
+constexpr std::int64_t kLargestCompared = 4 << 20;  // bytes: norms, routers
 
 std::optional<LiveTensor> find_parameter(const LiveParameter& wanted, const Catalogue& catalogue) {
   if (wanted.experts > 0) return find_live_expert(catalogue, wanted.prefix, wanted.layer, wanted.rest, wanted.expert);
@@ -33,6 +35,44 @@ void add_copies(const MegatronCheckpoint& checkpoint, const EquationSet& set, st
   const bool head = std::ranges::any_of(set.equations, [](const auto& equation) { return equation.stack.empty() && equation.name.ends_with(kOutput); });
   for (const auto& [key, tensor] : checkpoint.catalogue.tensors)
     if (key.ends_with(kEmbedding) || (key.ends_with(kOutput) && (!head || checkpoint.ranks->layout.pipeline > 1))) used.insert(key);
+}
+
+// What later stages hold of the embedding: itself, and as the output layer that it is tied to.
+std::vector<std::pair<std::string, std::string>> copies_of_embedding(const MegatronCheckpoint& checkpoint, const EquationSet& set) {
+  std::vector<std::pair<std::string, std::string>> copies;
+  const auto embedding = std::ranges::find_if(set.equations, [](const auto& equation) { return equation.stack.empty() && equation.name.ends_with(kEmbedding); });
+  if (embedding == set.equations.end()) return copies;
+  const auto backbone = embedding->name.substr(0, embedding->name.size() - kEmbedding.size());
+  const bool tied = std::ranges::none_of(set.equations, [&](const auto& equation) { return equation.stack.empty() && equation.name == backbone + std::string{kOutput}; });
+  const auto& ranks = *checkpoint.ranks;
+  for (const auto& rank : ranks.ranks)
+    for (std::int64_t chunk = 0; chunk < ranks.layout.chunks(); ++chunk)
+      for (std::int64_t stage = 0; stage < ranks.layout.pipeline; ++stage)
+        for (const auto name : {kEmbedding, kOutput}) {
+          if ((name == kOutput && !tied) || (name == kEmbedding && stage == 0 && chunk == 0)) continue;
+          const auto key = ranks.prefix(rank, {stage, chunk}) + backbone + std::string{name};
+          if (checkpoint.catalogue.tensors.contains(key)) copies.emplace_back(ranks.prefix(rank, {0, 0}) + embedding->name, key);
+        }
+  return copies;
+}
+
+// Copies that ranks hold must be copies, for only the first is taken. Large ones are looked at only where they are tied.
+Status check_copies(const MegatronCheckpoint& checkpoint, const std::vector<std::pair<std::string, std::string>>& copies, std::int64_t largest,
+                    bool strict, Conversion& conversion) {
+  for (const auto& [first, copy] : copies) {
+    const auto one = checkpoint.catalogue.tensors.find(first), other = checkpoint.catalogue.tensors.find(copy);
+    if (one == checkpoint.catalogue.tensors.end() || byte_count(one->second.shape, one->second.dtype).value_or(0) > largest) continue;
+    auto same = same_bits(checkpoint.catalogue, one->second, other->second);
+    if (!same) return same.error();
+    if (*same) continue;
+    if (!strict) {
+      conversion.notes.push_back(fmt::format("{} differs from {}, which is what is converted", copy, first));
+      continue;
+    }
+    return Error{Error::Kind::mismatch, checkpoint.catalogue.files[other->second.extents.front().file].string(), "tensor " + copy.substr(copy.find('/') + 1),
+                 fmt::format("differs from {}, though Megatron keeps both alike", first), "Find out which is right; --not-strict takes the first"};
+  }
+  return done();
 }
 
 // That every element is the number, for which Hugging Face has no place.
@@ -71,10 +111,14 @@ Result<std::vector<StoredTensor>> stored_parameters(const EquationSet& set, cons
     if (auto status = name_as_hybrid(hybrid_pattern, wanted); !status) return status.error();
   std::vector<std::optional<StoredTensor>> assembled;
   if (checkpoint.ranks) {
-    auto made = assemble(checkpoint, wanted, used);
+    std::vector<std::pair<std::string, std::string>> copies;
+    auto made = assemble(checkpoint, wanted, used, &copies);
     if (!made) return made.error();
     assembled = *std::move(made);
     add_copies(checkpoint, set, used);
+    if (auto status = check_copies(checkpoint, copies, kLargestCompared, strict, conversion); !status) return status.error();
+    if (auto status = check_copies(checkpoint, copies_of_embedding(checkpoint, set), std::numeric_limits<std::int64_t>::max(), strict, conversion); !status)
+      return status.error();
   }
   std::size_t number = 0;
   const auto lookup = [&](std::size_t i) -> std::optional<LiveTensor> {
