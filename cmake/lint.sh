@@ -47,7 +47,7 @@ fi
 for folder in plugins/*/; do
   lines=$(files "$folder" | grep -E '\.(cpp|hpp)$' | xargs -r cat | grep -cvE '^ *(//.*)?$' || true)
   models=$(grep -hoE '"[A-Za-z0-9_]+For[A-Za-z]+"' "$folder"*.json | sort -u | wc -l)
-  printf 'plugins/%s: %s lines of C++ for %s architectures\n' "$(basename "$folder")" "$lines" "$models"
+  printf 'plugins/%s: %s lines of C++, architectures: %s\n' "$(basename "$folder")" "$lines" "$models"
 done
 [ $breaches = 0 ] && echo "No breach of the house rules"
 exit $((breaches > 0))

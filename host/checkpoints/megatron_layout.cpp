@@ -1,5 +1,7 @@
 #include "checkpoints/megatron_layout.hpp"
 
+#include <fmt/format.h>
+
 namespace weighbridge {
 
 std::string_view to_string(MegatronFlavor flavor) {
@@ -33,5 +35,7 @@ std::string_view to_string(ModuleSpec spec) {
   }
   return {};
 }
+
+std::string iteration_folder(std::int64_t iteration) { return fmt::format("iter_{:07}", iteration); }
 
 }  // namespace weighbridge

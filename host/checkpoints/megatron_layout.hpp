@@ -44,6 +44,10 @@ enum class ExtraState : std::uint8_t {
   none,        // Megatron-Core's own linear layers: None
 };
 
+// The ends of a language model, which later pipeline stages may hold copies of.
+inline constexpr std::string_view kWordEmbeddings = "embedding.word_embeddings.weight";
+inline constexpr std::string_view kOutputLayer = "output_layer.weight";
+
 // A parameter of the live model.
 struct LiveParameter {
   std::string prefix;     // "decoder.layers."; empty outside any stack
@@ -92,6 +96,8 @@ struct LaidBox {
   Shape strides;
   std::int64_t base{};
 };
+
+std::string iteration_folder(std::int64_t iteration);  // "iter_0000012"
 
 // The tensors' copies are empty; boxes say what they are to be made of. A tensor may be made of several boxes, and
 // elements of a parameter may lie in several tensors, where ranks hold copies.

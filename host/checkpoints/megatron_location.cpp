@@ -126,7 +126,7 @@ Result<Choice> from_train_state(const fs::path& tracker) {
   std::uint64_t value = 0;
   for (std::size_t i = 8; i-- > 0;) value = value << 8 | static_cast<unsigned char>((*bytes)[i]);
   if (value > 9'999'999'999) return broken;
-  return Choice{fmt::format("iter_{:07}", value), fmt::format("latest_train_state.pt (step {})", value)};
+  return Choice{iteration_folder(static_cast<std::int64_t>(value)), fmt::format("latest_train_state.pt (step {})", value)};
 }
 
 Result<Choice> from_text_tracker(const fs::path& tracker) {
@@ -142,7 +142,7 @@ Result<Choice> from_text_tracker(const fs::path& tracker) {
     return Error{Error::Kind::format, tracker.string(), std::string(word.substr(0, 40)),
                  "is neither a number nor the word 'release'",
                  "Write the wanted iteration into it, or name its folder"};
-  return Choice{fmt::format("iter_{:07}", *number), reason};
+  return Choice{iteration_folder(*number), reason};
 }
 
 Result<Choice> choose(const fs::path& root, const std::set<std::string>& names) {

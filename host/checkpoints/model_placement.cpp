@@ -1,16 +1,11 @@
 #include "checkpoints/model_placement.hpp"
 
 namespace weighbridge {
-namespace {
-
-constexpr std::string_view kEmbedding = "embedding.word_embeddings.weight";
-
-}  // namespace
 
 std::string backbone_of(const std::vector<LiveParameter>& parameters) {
   for (const auto& parameter : parameters)
-    if (parameter.prefix.empty() && parameter.rest.ends_with(kEmbedding))
-      return parameter.rest.substr(0, parameter.rest.size() - kEmbedding.size());
+    if (parameter.prefix.empty() && parameter.rest.ends_with(kWordEmbeddings))
+      return parameter.rest.substr(0, parameter.rest.size() - kWordEmbeddings.size());
   return {};
 }
 

@@ -21,6 +21,9 @@ struct ParallelLayout {
 
   std::int64_t expert_tensor_size() const { return expert_tensor.value_or(tensor); }
   std::int64_t chunks() const { return virtual_pipeline.value_or(1); }  // of layers on one stage
+  // Ranks among which a parameter is cut, and the expert-parallel group that holds one of so many experts.
+  std::int64_t ranks_of(bool expert_parameter) const { return expert_parameter ? expert_tensor_size() : tensor; }
+  std::int64_t experts_of_rank(std::int64_t experts) const { return experts / expert; }
   // Whether everything lies on one rank.
   bool whole() const { return tensor * pipeline * expert * expert_tensor_size() == 1; }
   // Ranks of one pipeline stage: the fewest that both the dense and the expert groups fill.

@@ -43,6 +43,12 @@ std::optional<StoredTensor> of_grouped(const StoredTensor& all, const Shape& sha
   return one;
 }
 
+// A parameter of the several that one tensor may hold.
+struct Part {
+  Shape shape;
+  std::optional<Cut> cut;
+};
+
 class Assembly {
  public:
   Assembly(const MegatronCheckpoint& checkpoint, const std::vector<LiveParameter>& parameters, std::set<std::string>& used,
@@ -83,7 +89,7 @@ class Assembly {
     return placements_.emplace(stack, Placement{ranks_.layout.pipeline, std::move(counts)}).first->second;
   }
 
-  std::int64_t experts_of_rank(const RankParameter& parameter) const { return parameter.experts / ranks_.layout.expert; }
+  std::int64_t experts_of_rank(const RankParameter& parameter) const { return ranks_.layout.experts_of_rank(parameter.experts); }
 
   // The names that the parameter may have in a cell's state dict.
   std::vector<std::string> names(const RankParameter& parameter, std::int64_t layer) const {
@@ -103,22 +109,24 @@ class Assembly {
   struct Found {
     Cell cell;
     std::string name;
-    bool grouped{};  // it holds all experts of the rank
+    const StoredTensor* first{};  // of the rank with the first share
   };
   std::optional<Found> find(const RankParameter& parameter) {
-    if (parameter.prefix.empty()) {
-      for (const auto& cell : cells_)
-        for (auto& name : names(parameter, 0))
-          if (at(ranks_.prefix(ranks_.ranks.front(), cell) + name)) return Found{cell, std::move(name)};
-      return {};
-    }
-    const auto& placed = placement(parameter.prefix);
-    if (parameter.layer >= placed.layers()) return {};
-    const auto [cell, layer] = placed.layer(parameter.layer);
     const auto owner = std::ranges::find_if(ranks_.ranks, [&](const FileRank& rank) { return holds(rank, parameter, 0); });
     if (owner == ranks_.ranks.end()) return {};
-    for (auto& name : names(parameter, layer))
-      if (at(ranks_.prefix(*owner, cell) + name)) return Found{cell, name, is_grouped(name)};
+    const auto in = [&](const Cell& cell, std::int64_t layer) -> std::optional<Found> {
+      for (auto& name : names(parameter, layer))
+        if (const auto* tensor = at(ranks_.prefix(*owner, cell) + name)) return Found{cell, std::move(name), tensor};
+      return {};
+    };
+    if (!parameter.prefix.empty()) {
+      const auto& placed = placement(parameter.prefix);
+      if (parameter.layer >= placed.layers()) return {};
+      const auto [cell, layer] = placed.layer(parameter.layer);
+      return in(cell, layer);
+    }
+    for (const auto& cell : cells_)
+      if (auto found = in(cell, 0)) return found;
     return {};
   }
 
@@ -141,10 +149,10 @@ class Assembly {
                    "Give the configuration that belongs to these weights"};
     const auto found = find(parameter);
     if (!found) return done();
-    const auto ranks = parameter.experts > 0 ? ranks_.layout.expert_tensor_size() : ranks_.layout.tensor;
-    const auto* first = at(ranks_.prefix(*std::ranges::find_if(ranks_.ranks, [&](const auto& rank) { return holds(rank, parameter, 0); }), found->cell) + found->name);
-    std::vector<LiveParameter> members;
-    for (const auto& member : parameter.members) members.push_back(parameters_[member.parameter]);
+    const auto ranks = ranks_.layout.ranks_of(parameter.experts > 0);
+    const auto* first = found->first;
+    std::vector<Part> members;
+    for (const auto& member : parameter.members) members.push_back({parameters_[member.parameter].shape, parameters_[member.parameter].cut});
     // More rows than the model has are padding of the vocabulary.
     if (parameter.vocabulary && members.size() == 1 && !first->shape.empty() && first->shape[0] * ranks > parameter.shape[0]) {
       parameter.shape[0] = members[0].shape[0] = first->shape[0] * ranks;
@@ -163,7 +171,7 @@ class Assembly {
       if (!tensor)
         return Error{Error::Kind::mismatch, (checkpoint_.location.folder / key.substr(0, key.find('/')) / "model_optim_rng.pt").string(), "tensor " + found->name,
                      fmt::format("is missing, but {} has it", first->name.substr(0, first->name.find('/'))), "Take a complete copy of the checkpoint"};
-      const auto one = found->grouped ? of_grouped(*tensor, expected, parameter.expert % experts_of_rank(parameter), experts_of_rank(parameter)) : std::nullopt;
+      const auto one = is_grouped(found->name) ? of_grouped(*tensor, expected, parameter.expert % experts_of_rank(parameter), experts_of_rank(parameter)) : std::nullopt;
       if (one) tensor = &*one;
       if (tensor->shape != expected) return wrong(key, fmt::format("has the shape {}; the layout makes it {}", to_string(tensor->shape), to_string(expected)));
       if (tensor->dtype != first->dtype) return wrong(key, fmt::format("is {} where the first rank has {}", to_string(tensor->dtype), to_string(first->dtype)));

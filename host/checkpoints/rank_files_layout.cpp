@@ -6,6 +6,7 @@
 #include <iterator>
 #include <map>
 #include <set>
+#include <span>
 #include <utility>
 
 #include "checkpoints/megatron_arguments.hpp"
@@ -18,15 +19,13 @@
 namespace weighbridge {
 namespace {
 
-// An entry of a state dict; without a parameter it is an extra state.
+// An entry of a state dict; without a parameter it is an extra state, or the module that keeps one.
 struct Entry {
   std::string name;
   const RankParameter* parameter{};
   ExtraState extra_state{ExtraState::absent};
 };
 
-constexpr std::string_view kEmbedding = "embedding.word_embeddings.weight";
-constexpr std::string_view kOutput = "output_layer.weight";
 constexpr std::string_view kLastOfAttention = "self_attention.linear_proj.weight";
 
 std::string module_of(std::string_view name) { return std::string{name.substr(0, std::min(name.rfind('.'), name.size()))}; }
@@ -53,12 +52,11 @@ class Writer {
 
  private:
   bool local() const { return request_.spec == ModuleSpec::local; }
-  std::int64_t experts_of_rank(std::int64_t experts) const { return experts / request_.layout.expert; }
 
   std::string name_of(const RankParameter& parameter) const {
     std::string rest = parameter.rest;
     if (parameter.experts > 0) {
-      const auto number = parameter.expert % experts_of_rank(parameter.experts);
+      const auto number = parameter.expert % request_.layout.experts_of_rank(parameter.experts);
       rest = local() ? local_rest(rest, number) : rest + std::to_string(number);
     } else if (local()) {
       rest = local_rest(rest, {});
@@ -73,21 +71,23 @@ class Writer {
   }
 
   void place_parameters() {
-    const RankParameter *embedding = nullptr, *output = nullptr;
+    const RankParameter* output = nullptr;
     const auto& backbone = placement_.backbone();
     for (const auto& parameter : parameters_) {
       cells_[placement_.cell(parameter.prefix, parameter.layer, parameter.rest)].push_back({name_of(parameter), &parameter});
-      if (parameter.prefix.empty() && parameter.rest == backbone + std::string{kEmbedding}) embedding = &parameter;
-      if (parameter.prefix.empty() && parameter.rest == backbone + std::string{kOutput}) output = &parameter;
+      if (parameter.prefix.empty() && parameter.rest == backbone + std::string{kWordEmbeddings}) embedding_ = &parameter;
+      if (parameter.prefix.empty() && parameter.rest == backbone + std::string{kOutputLayer}) output = &parameter;
     }
+    for (const auto& module : request_.modules)
+      modules_[placement_.cell(module.prefix, module.layer, module.rest)].push_back({live_name_of(module), nullptr, module.extra_state});
     const auto& placement = placement_.placement();
     const auto copy = [&](Cell cell, std::string_view name, const RankParameter* of) {
       if (of) cells_[cell].push_back({backbone + std::string{name}, of});
     };
     const bool predicts = placement_.predicts() && placement.prediction() != placement.embedding();
-    if (predicts) copy(placement.prediction(), kEmbedding, embedding);
-    if (!output && placement.output() != placement.embedding()) copy(placement.output(), kOutput, embedding);
-    if (predicts && placement.prediction() != placement.output()) copy(placement.prediction(), kOutput, output ? output : embedding);
+    if (predicts) copy(placement.prediction(), kWordEmbeddings, embedding_);
+    if (!output && placement.output() != placement.embedding()) copy(placement.output(), kOutputLayer, embedding_);
+    if (predicts && placement.prediction() != placement.output()) copy(placement.prediction(), kOutputLayer, output ? output : embedding_);
     output_cells_.insert(placement.output());
     if (placement_.predicts()) output_cells_.insert(placement.prediction());
   }
@@ -96,9 +96,10 @@ class Writer {
   void add_extra_states(const Cell& cell, std::vector<Entry>& entries) const {
     std::set<std::string> made;
     std::vector<Entry> states;
-    for (const auto& module : request_.modules)  // that keep none although others of the name do
-      if (module.extra_state == ExtraState::absent && placement_.cell(module.prefix, module.layer, module.rest) == cell)
-        made.insert(live_name_of(module));
+    const auto modules = modules_.find(cell);
+    const auto here = modules == modules_.end() ? std::span<const Entry>{} : std::span<const Entry>{modules->second};
+    for (const auto& module : here)  // that keep none although others of the name do
+      if (module.extra_state == ExtraState::absent) made.insert(module.name);
     const auto add = [&](std::string module, ExtraState state) {
       if (state != ExtraState::absent && made.insert(module).second) states.push_back({module + "._extra_state", nullptr, state});
     };
@@ -108,15 +109,13 @@ class Writer {
         if (entry.name.find(".linear_") != std::string::npos) add(module_of(entry.name), ExtraState::none);
         continue;
       }
-      const auto module = parameter.experts > 0 ? module_of(entry.name) : entry.name.ends_with(kOutput) ? std::string{} : module_of(entry.name);
-      if (!module.empty()) add(module, parameter.extra_state);
+      if (!entry.name.ends_with(kOutputLayer)) add(module_of(entry.name), parameter.extra_state);
       if (entry.name.ends_with(kLastOfAttention))
         add(entry.name.substr(0, entry.name.size() - std::string_view{"linear_proj.weight"}.size()) + "core_attention", ExtraState::empty);
     }
     if (!local())
-      for (const auto& module : request_.modules)
-        if (placement_.cell(module.prefix, module.layer, module.rest) == cell && !module.rest.ends_with("output_layer"))
-          add(live_name_of(module), module.extra_state);
+      for (const auto& module : here)
+        if (!module.name.ends_with("output_layer")) add(module.name, module.extra_state);
     if (output_cells_.contains(cell)) add(placement_.backbone() + "output_layer", ExtraState::none);
     entries.insert(entries.end(), states.begin(), states.end());
   }
@@ -136,7 +135,7 @@ class Writer {
   }
 
   bool holds(const FileRank& rank, const RankParameter& parameter) const {
-    return parameter.experts == 0 || parameter.expert / experts_of_rank(parameter.experts) == rank.expert;
+    return parameter.experts == 0 || parameter.expert / request_.layout.experts_of_rank(parameter.experts) == rank.expert;
   }
 
   std::vector<Entry> entries_of(const FileRank& rank, const Cell& cell) const {
@@ -155,9 +154,7 @@ class Writer {
     const auto& layout = request_.layout;
     const auto first_tensor = static_cast<std::uint32_t>(layout_.tensors.size());
     const auto number = static_cast<std::uint32_t>(layout_.files.size());
-    std::optional<std::int64_t> padded;
-    for (const auto& parameter : parameters_)
-      if (parameter.prefix.empty() && parameter.rest == placement_.backbone() + std::string{kEmbedding}) padded = parameter.shape[0];
+    const auto padded = embedding_ ? std::optional{embedding_->shape[0]} : std::nullopt;
     root.emplace_back(arena.text("args"), arguments_from_document(request_.document, {padded, MegatronStorage::torch, request_.spec}, arena));
     root.emplace_back(arena.text("checkpoint_version"), arena.real(3.0));
     root.emplace_back(arena.text("iteration"), arena.integer(request_.iteration));
@@ -182,8 +179,8 @@ class Writer {
         PickleValue value = arena.none();
         if (entry.parameter) {
           const auto& parameter = *entry.parameter;
-          const auto [share, ranks] = parameter.experts > 0 ? std::pair{rank.expert_tensor, layout.expert_tensor_size()} : std::pair{rank.tensor, layout.tensor};
-          add_boxes(parameter, share, ranks, layout_.tensors.size());
+          const auto ranks = layout.ranks_of(parameter.experts > 0);
+          add_boxes(parameter, parameter.experts > 0 ? rank.expert_tensor : rank.tensor, ranks, layout_.tensors.size());
           value = add_tensor(entry.name, parameter.dtype, shape_of_share(parameter.shape, parameter.cut, ranks), parameter.padded);
         } else if (entry.extra_state == ExtraState::empty) {
           value = nothing;
@@ -197,7 +194,7 @@ class Writer {
     auto archive = lay_out_torch_object(arena.dict(root), storages, "model_optim_rng");
     if (!archive) return std::move(archive).error();
     for (std::size_t i = 0; i < tensors; ++i) layout_.tensors[first_tensor + i].offset = archive->external[i];
-    layout_.files.push_back({std::filesystem::path{fmt::format("iter_{:07}", request_.iteration)} / rank_folder(layout, rank, stage) / "model_optim_rng.pt",
+    layout_.files.push_back({std::filesystem::path{iteration_folder(request_.iteration)} / rank_folder(layout, rank, stage) / "model_optim_rng.pt",
                              archive->size});
     place(*std::move(archive), number, 0, first_tensor, layout_.literals);
     return done();
@@ -207,7 +204,8 @@ class Writer {
   ModelPlacement placement_;
   std::vector<FileRank> file_ranks_;
   std::vector<RankParameter> parameters_;
-  std::map<Cell, std::vector<Entry>> cells_;
+  const RankParameter* embedding_{};
+  std::map<Cell, std::vector<Entry>> cells_, modules_;  // parameters; modules that no parameter is named after
   std::set<Cell> output_cells_;  // with an output layer, even if its weight is the embedding's
   MegatronLayout layout_;
 };

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <charconv>
 #include <map>
+#include <set>
 #include <utility>
 
 #include "checkpoints/megatron_arguments.hpp"
@@ -275,11 +276,12 @@ class Reader {
       return failure;
     }
     ranks_.ranks = *std::move(files);
+    std::set<std::string> there;
+    for (const auto& opened : opened_) there.insert(opened.file.parent_path().filename().string());
     for (std::int64_t stage = 0; stage < ranks_.layout.pipeline; ++stage)
       for (const auto& rank : ranks_.ranks) {
         const auto name = rank_folder(ranks_.layout, rank, stage);
-        const auto is_it = [&](const Opened& opened) { return opened.file.parent_path().filename() == name; };
-        if (std::ranges::none_of(opened_, is_it))
+        if (!there.contains(name))
           return Error{Error::Kind::io, (checkpoint_.location.folder / name / kFile).string(), {}, "is missing: the other rank files need it",
                        "Copy the rank files that are missing"};
       }

@@ -19,7 +19,6 @@
 namespace weighbridge {
 namespace {
 
-constexpr std::string_view kEmbedding = "embedding.word_embeddings.weight";
 constexpr std::string_view kPredictionLayers = "mtp.layers.";  // multi-token prediction: always a key for each layer
 
 std::string name_of(const LiveParameter& parameter) {
@@ -68,7 +67,7 @@ class Writer {
   explicit Writer(const MegatronLayoutRequest& request)
       : request_{request},
         per_layer_{request.per_layer.value_or(per_layer_keys(request.document))},
-        folder_{fmt::format("iter_{:07}", request.iteration)} {}
+        folder_{iteration_folder(request.iteration)} {}
 
   Result<MegatronLayout> run() {
     if (request_.iteration < 0) return Error{Error::Kind::usage, {}, "iteration", "is negative", "Give 0 or more"};
@@ -160,7 +159,7 @@ class Writer {
     open_data_file(0);
     CommonStateRequest common{request_.flavor, &request_.document, request_.iteration, per_layer_, {}};
     for (const auto& parameter : request_.parameters) {
-      if (parameter.prefix.empty() && parameter.rest.ends_with(kEmbedding) && !parameter.shape.empty())
+      if (parameter.prefix.empty() && parameter.rest.ends_with(kWordEmbeddings) && !parameter.shape.empty())
         common.padded_vocab_size = parameter.shape[0];
       if (auto status = add_extra_state(module_of(parameter)); !status) return status;
     }
@@ -186,9 +185,9 @@ class Writer {
       if (!parameter.prefix.empty() && (parameter.layer < 0 || parameter.layer >= parameter.layers))
         return mismatch(parameter, fmt::format("its layer lies outside of the stack of {}", parameter.layers));
       const auto cell = placement->cell(parameter.prefix, parameter.live_layer.value_or(parameter.layer), parameter.rest);
-      const auto parts = parameter.experts > 0 ? layout.expert_tensor_size() : layout.tensor;
+      const auto parts = layout.ranks_of(parameter.experts > 0);
       auto first = ranks_of_stage * cell.stage;
-      if (parameter.experts > 0) first += layout.expert_tensor_size() * (parameter.expert / (parameter.experts / layout.expert));
+      if (parameter.experts > 0) first += layout.expert_tensor_size() * (parameter.expert / layout.experts_of_rank(parameter.experts));
       const auto cut = layout.whole() ? std::nullopt : parameter.cut;
       for (std::int64_t part = 0; part < (cut ? parts : 1); ++part)
         for (auto& share : shares_of(parameter.shape, cut, part, parts))

@@ -29,28 +29,35 @@ Result<Prepared> prepare_to_megatron(const Options& options, Registry& registry)
   return Prepared{Direction::to_megatron, *std::move(conversion), model->folder, options.megatron_path, 0};
 }
 
+// The folder of --hf-model as a reference, of which only names and side files are needed.
+Result<std::optional<std::filesystem::path>> reference_of(const Options& options) {
+  if (options.hf_model.empty()) return std::optional<std::filesystem::path>{};
+  auto model = resolve_model(options.hf_model, {.revision = options.hf_revision, .weights = false});
+  if (!model) return std::move(model).error();
+  return std::optional{model->folder};
+}
+
 Result<Prepared> prepare_to_hugging_face(const Options& options, Registry& registry) {
+  auto reference = reference_of(options);
+  if (!reference) return std::move(reference).error();
   ExportOptions request{.megatron = options.megatron_path,
-                        .reference = {},
+                        .reference = *std::move(reference),
                         .architecture = options.architecture,
                         .max_shard_size = options.max_shard_size,
                         .dtype = options.dtype,
                         .quantize = options.quantize,
                         .strict = !options.not_strict};
-  if (!options.hf_model.empty()) {
-    // Of the reference only names and side files are needed.
-    auto model = resolve_model(options.hf_model, {.revision = options.hf_revision, .weights = false});
-    if (!model) return std::move(model).error();
-    request.reference = model->folder;
-  }
   auto conversion = prepare_export(request, registry);
   if (!conversion) return std::move(conversion).error();
   return Prepared{Direction::to_hugging_face, *std::move(conversion), options.megatron_path, options.hf_path, 0};
 }
 
 Result<Prepared> prepare_between(const Options& options, Registry& registry) {
+  auto reference = reference_of(options);
+  if (!reference) return std::move(reference).error();
   ReshardOptions request;
   request.megatron = options.megatron_path;
+  request.reference = *std::move(reference);
   request.architecture = options.architecture;
   request.target = target_of(options);
   request.iteration = options.iteration;
@@ -58,11 +65,6 @@ Result<Prepared> prepare_between(const Options& options, Registry& registry) {
   request.dtype = options.dtype;
   request.drop_training_state = options.drop_training_state;
   request.strict = !options.not_strict;
-  if (!options.hf_model.empty()) {
-    auto model = resolve_model(options.hf_model, {.revision = options.hf_revision, .weights = false});
-    if (!model) return std::move(model).error();
-    request.reference = model->folder;
-  }
   auto conversion = prepare_reshard(request, registry);
   if (!conversion) return std::move(conversion).error();
   return Prepared{Direction::reshard, *std::move(conversion), options.megatron_path, options.save_path, 0};

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <array>
+#include <initializer_list>
 
 #include "cli/options.hpp"
 
@@ -13,6 +14,14 @@ std::string folded(std::string_view text) {
     if (c == '_') c = '-';
   }
   return lower;
+}
+
+// The one of `values` that is called so, letter case, dashes and underscores aside.
+template <class Value>
+Result<Value> named(std::string_view text, std::initializer_list<Value> values, const char* problem, const char* remedy) {
+  for (const auto value : values)
+    if (folded(text) == folded(to_string(value))) return value;
+  return Error{Error::Kind::usage, {}, std::string{text}, problem, remedy};
 }
 
 }  // namespace
@@ -45,32 +54,19 @@ Result<Quantize> parse_quantize(std::string_view text) {
 }
 
 Result<MegatronStorage> parse_storage(std::string_view text) {
-  for (const auto storage : {MegatronStorage::torch_dist, MegatronStorage::torch}) {
-    if (folded(text) == folded(to_string(storage))) return storage;
-  }
-  return Error{Error::Kind::usage, {}, std::string{text}, "is no checkpoint format that can be written", "Say torch_dist or torch"};
+  return named(text, {MegatronStorage::torch_dist, MegatronStorage::torch}, "is no checkpoint format that can be written", "Say torch_dist or torch");
 }
 
 Result<ModelClass> parse_model_class(std::string_view text) {
-  for (const auto model_class : {ModelClass::gpt, ModelClass::hybrid}) {
-    if (folded(text) == to_string(model_class)) return model_class;
-  }
-  return Error{Error::Kind::usage, {}, std::string{text}, "is no class of model", "Say gpt or hybrid"};
+  return named(text, {ModelClass::gpt, ModelClass::hybrid}, "is no class of model", "Say gpt or hybrid");
 }
 
 Result<ModuleSpec> parse_spec(std::string_view text) {
-  for (const auto spec : {ModuleSpec::transformer_engine, ModuleSpec::local}) {
-    if (folded(text) == folded(to_string(spec))) return spec;
-  }
-  return Error{Error::Kind::usage, {}, std::string{text}, "is no implementation of Megatron's modules", "Say transformer_engine or local"};
+  return named(text, {ModuleSpec::transformer_engine, ModuleSpec::local}, "is no implementation of Megatron's modules", "Say transformer_engine or local");
 }
 
 Result<MegatronFlavor> parse_flavor(std::string_view text) {
-  for (const auto flavor : {MegatronFlavor::bridge, MegatronFlavor::megatron_lm}) {
-    if (folded(text) == to_string(flavor)) return flavor;
-  }
-  return Error{Error::Kind::usage, {}, std::string{text}, "is not a flavor of Megatron checkpoints",
-               "Say bridge or megatron-lm"};
+  return named(text, {MegatronFlavor::bridge, MegatronFlavor::megatron_lm}, "is not a flavor of Megatron checkpoints", "Say bridge or megatron-lm");
 }
 
 }  // namespace weighbridge

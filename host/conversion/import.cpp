@@ -24,21 +24,7 @@ namespace {
 Result<boost::json::object> settled_document(const ConfigDocument& made, const ImportOptions& options, ParallelLayout& layout) {
   auto document = made.root();
   if (!options.model_name.empty()) document["hf_model_id"] = options.model_name;
-  if (options.dtype) {
-    document["params_dtype"] = torch_name(*options.dtype);
-    document["bf16"] = *options.dtype == DType::bf16;
-    document["fp16"] = *options.dtype == DType::f16;
-  }
-  if (auto status = check_layout(layout, document); !status) return status.error();
-  if (options.make_vocab_size_divisible_by) {
-    if (*options.make_vocab_size_divisible_by < 1 || *options.make_vocab_size_divisible_by > (1 << 24))
-      return Error{Error::Kind::usage, "", "--make-vocab-size-divisible-by", "is no divisor", "Give a whole number from 1 on"};
-    document["make_vocab_size_divisible_by"] = *options.make_vocab_size_divisible_by;
-  }
-  auto settled = settled_layout(layout, document);
-  if (!settled) return settled.error();
-  layout = *std::move(settled);
-  state_layout(layout, document);
+  if (auto status = state_target(options.dtype, options.make_vocab_size_divisible_by, layout, document); !status) return status.error();
   return document;
 }
 
@@ -57,9 +43,6 @@ bool is_tokenizer_file(const std::filesystem::path& path) {
       "vocab.json", "merges.txt", "tokenizer.model", "vocab.txt", "chat_template.jinja", "chat_template.json", "spiece.model"};
   return std::ranges::find(kNames, path.string()) != std::end(kNames);
 }
-
-// Where an import keeps what Megatron has no place for.
-std::filesystem::path kept_folder(std::int64_t iteration) { return std::filesystem::path{fmt::format("iter_{:07}", iteration)} / kKeptFolder; }
 
 // Tokenizer files go to where Megatron-Bridge looks for them, everything else of the source beside them.
 void carry_side_files(const HuggingFaceRepository& repository, const MegatronLayout& layout, std::int64_t iteration, Conversion& conversion) {
@@ -127,7 +110,7 @@ Result<Conversion> prepare_import(const ImportOptions& options, Registry& regist
   plan.tensors = std::move(layout->tensors);
   plan.literals = std::move(layout->literals);
   std::int64_t cast_tensors = 0;
-  if (auto status = fill_constants(*layout, *set, plan.tensors); !status) return status.error();
+  if (auto status = fill_constants(*layout, *set, options.hugging_face, plan.tensors); !status) return status.error();
   for (std::size_t i = 0; i < set->equations.size(); ++i) {
     const auto& equation = set->equations[i];
     if (const auto constant = equation.expression.constant)
@@ -144,7 +127,7 @@ Result<Conversion> prepare_import(const ImportOptions& options, Registry& regist
     for (const auto& piece : set->equations[number].expression.pieces) found.push_back({&piece.map, &(*tensors)[piece.leaf], piece.addend});
     return found;
   };
-  if (auto status = fill_parameters(*layout, request.parameters, origins, plan.tensors); !status) return status.error();
+  if (auto status = fill_parameters(*layout, request.parameters, origins, options.hugging_face, plan.tensors); !status) return status.error();
   if (!plan.decoded.empty())
     conversion.notes.push_back(fmt::format("{} tensors are decoded from block-scaled storage", plan.decoded.size()));
   if (cast_tensors > 0)

@@ -40,38 +40,46 @@ Result<MegatronLayout> lay_out_megatron(const MegatronTarget& target, MegatronLa
 }
 
 Status fill_parameters(const MegatronLayout& layout, const std::vector<LiveParameter>& parameters,
-                       const std::function<std::vector<Origin>(std::size_t)>& origins, std::vector<OutputTensor>& tensors) {
+                       const std::function<std::vector<Origin>(std::size_t)>& origins, const std::filesystem::path& source,
+                       std::vector<OutputTensor>& tensors) {
   for (const auto& laid : layout.boxes) {
     const auto& shape = parameters[laid.parameter].shape;
     auto& output = tensors[laid.tensor];
     const bool all = laid.box == whole(shape) && laid.base == 0 && laid.strides == row_major_strides(shape);
     for (const auto& origin : origins(laid.parameter)) {
       if (all) {
-        if (auto status = append_copies(*origin.map, *origin.tensor, output.dtype, origin.addend, output.copies); !status) return status;
+        if (auto status = named_in(source, append_copies(*origin.map, *origin.tensor, output.dtype, origin.addend, output.copies)); !status) return status;
         continue;
       }
       const auto maps = place_target(*origin.map, shape, laid.box, laid.strides, laid.base);
       if (!maps)
-        return Error{Error::Kind::unsupported, "", output.name, "its share falls into too many strided pieces", "Convert with a smaller --tp"};
+        return Error{Error::Kind::unsupported, source.string(), output.name, "its share falls into too many strided pieces", "Convert with a smaller --tp"};
       for (const auto& map : *maps)
-        if (auto status = append_copies(map, *origin.tensor, output.dtype, origin.addend, output.copies); !status) return status;
+        if (auto status = named_in(source, append_copies(map, *origin.tensor, output.dtype, origin.addend, output.copies)); !status) return status;
     }
   }
   for (auto& output : tensors) order_copies(output.copies);
   return done();
 }
 
-Status fill_constants(const MegatronLayout& layout, const EquationSet& set, std::vector<OutputTensor>& tensors) {
+Status fill_constants(const MegatronLayout& layout, const EquationSet& set, const std::filesystem::path& source, std::vector<OutputTensor>& tensors) {
   for (const auto& laid : layout.boxes) {
     const auto constant = set.equations[laid.parameter].expression.constant;
     if (!constant) continue;
     auto& output = tensors[laid.tensor];
     const auto filler = exact_bits(*constant, output.dtype);
     if (!filler)
-      return Error{Error::Kind::unsupported, "", output.name, fmt::format("{} is no value of {}", *constant, to_string(output.dtype)), "Give another --torch-dtype"};
+      return Error{Error::Kind::unsupported, source.string(), output.name, fmt::format("{} is no value of {}", *constant, to_string(output.dtype)), "Give another --torch-dtype"};
     output.filler = *filler;
   }
   return done();
+}
+
+Status named_in(const std::filesystem::path& file, Status status) {
+  if (status || !status.error().file.empty()) return status;
+  auto error = status.error();
+  error.file = file.string();
+  return error;
 }
 
 }  // namespace weighbridge

@@ -30,10 +30,15 @@ struct Origin {
 };
 
 // Fills the copies of `tensors`, which are those of the layout; `origins` gives what a parameter is made of, by its number.
+// `source` is the folder that errors name.
 Status fill_parameters(const MegatronLayout& layout, const std::vector<LiveParameter>& parameters,
-                       const std::function<std::vector<Origin>(std::size_t)>& origins, std::vector<OutputTensor>& tensors);
+                       const std::function<std::vector<Origin>(std::size_t)>& origins, const std::filesystem::path& source,
+                       std::vector<OutputTensor>& tensors);
 
 // Of parameters that are a constant everywhere: the filler of their tensors.
-Status fill_constants(const MegatronLayout& layout, const EquationSet& set, std::vector<OutputTensor>& tensors);
+Status fill_constants(const MegatronLayout& layout, const EquationSet& set, const std::filesystem::path& source, std::vector<OutputTensor>& tensors);
+
+// An error that names no file names this one.
+Status named_in(const std::filesystem::path& file, Status status);
 
 }  // namespace weighbridge

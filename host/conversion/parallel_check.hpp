@@ -12,6 +12,10 @@ namespace weighbridge {
 // sizes do. (Layers: Placement::of.)
 Status check_layout(const ParallelLayout& layout, const boost::json::object& megatron);
 
+// What the user asks of a Megatron checkpoint, put into its document: the type of its weights, the padding of its vocabulary
+// and the layout, which is checked against the model and completed. Errors, of kind usage, name the option.
+Status state_target(std::optional<DType> dtype, std::optional<std::int64_t> vocabulary_divisor, ParallelLayout& layout, boost::json::object& megatron);
+
 // Every parameter of the request against the sizes of its process groups.
 Status check_cuts(const MegatronLayoutRequest& request);
 

@@ -18,6 +18,9 @@ namespace weighbridge {
 // Where an import keeps the source's config, side files and carried tensors, in the checkpoint's folder.
 inline constexpr auto kKeptFolder = "hugging_face";
 
+// That folder in what is written as this iteration.
+inline std::filesystem::path kept_folder(std::int64_t iteration) { return std::filesystem::path{iteration_folder(iteration)} / kKeptFolder; }
+
 struct Reference {
   ChosenFamily chosen;
   ConfigDocument config;                            // of the output

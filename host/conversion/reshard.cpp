@@ -41,13 +41,13 @@ std::int64_t target_rows(const Equation& equation, const StoredTensor& stored, c
 }
 
 // Names and document of the wanted class of model.
-Status name_for(ModelClass wanted, const MegatronModel& model, boost::json::object& document, MegatronLayoutRequest& request) {
+Status name_for(std::optional<ModelClass> wanted, const MegatronModel& model, boost::json::object& document, MegatronLayoutRequest& request) {
   const auto own = string_field(document, "hybrid_layer_pattern").value_or("");
   if (!own.empty()) {
-    if (wanted == ModelClass::hybrid || model.hybrid_pattern.empty()) return done();
+    if (wanted != ModelClass::gpt) return done();
     return Error{Error::Kind::unsupported, model.checkpoint.location.folder.string(), "--model-class gpt", "is not possible: this family is a hybrid model", "Leave it out"};
   }
-  if (wanted == ModelClass::gpt) return done();
+  if (wanted.value_or(model.hybrid_pattern.empty() ? ModelClass::gpt : ModelClass::hybrid) == ModelClass::gpt) return done();
   auto hybrid = hybrid_document(document, request.parameters);
   if (!hybrid) return hybrid.error();
   document = *std::move(hybrid);
@@ -58,7 +58,7 @@ Status name_for(ModelClass wanted, const MegatronModel& model, boost::json::obje
 
 // Tokenizer and what an import kept of its source, which lie beside the weights.
 Status carry_files(const MegatronCheckpoint& checkpoint, const MegatronLayout& layout, const MegatronTarget& target, Conversion& conversion) {
-  const auto kept = std::filesystem::path{fmt::format("iter_{:07}", target.iteration)} / kKeptFolder;
+  const auto kept = kept_folder(target.iteration);
   const std::pair<std::filesystem::path, std::filesystem::path> folders[] = {
       {checkpoint.location.folder / "tokenizer", layout.tokenizer.empty() ? kept : layout.tokenizer}, {checkpoint.location.folder / kKeptFolder, kept}};
   for (const auto& [from, to] : folders) {
@@ -101,18 +101,7 @@ Result<Conversion> prepare_reshard(const ReshardOptions& options, Registry& regi
   if (target.iteration < 0 || target.iteration > 9'999'999) return Error{Error::Kind::format, folder, "iteration", "is out of range", "Give --iteration"};
   auto document = document_for(*model, conversion);
   if (!document) return document.error();
-  if (options.dtype) {
-    (*document)["params_dtype"] = torch_name(*options.dtype);
-    (*document)["bf16"] = *options.dtype == DType::bf16;
-    (*document)["fp16"] = *options.dtype == DType::f16;
-  }
-  if (auto status = check_layout(target.layout, *document); !status) return status.error();
-  if (options.make_vocab_size_divisible_by) (*document)["make_vocab_size_divisible_by"] = *options.make_vocab_size_divisible_by;
-  state_layout(target.layout, *document);  // bars of another layout are gone from a pattern now
-  auto settled = settled_layout(target.layout, *document);
-  if (!settled) return settled.error();
-  target.layout = *std::move(settled);
-  state_layout(target.layout, *document);
+  if (auto status = state_target(options.dtype, options.make_vocab_size_divisible_by, target.layout, *document); !status) return status.error();
 
   conversion.padded.clear();  // what an export would cut off
   MegatronLayoutRequest request;
@@ -135,8 +124,7 @@ Result<Conversion> prepare_reshard(const ReshardOptions& options, Registry& regi
     if (absent) conversion.synthesised.push_back({equation.live_name(), fmt::format("{} everywhere", equation.expression.constant.value_or(0))});
   }
   for (const auto& module : model->set.modules) request.modules.push_back(live_module(module));
-  if (const auto status = name_for(target.model_class.value_or(model->hybrid_pattern.empty() ? ModelClass::gpt : ModelClass::hybrid), *model, *document, request); !status)
-    return status.error();
+  if (const auto status = named_in(folder, name_for(target.model_class, *model, *document, request)); !status) return status.error();
   request.document = *document;
   auto layout = lay_out_megatron(target, request, conversion.notes);
   if (!layout) return layout.error();
@@ -154,8 +142,8 @@ Result<Conversion> prepare_reshard(const ReshardOptions& options, Registry& regi
   const auto origins = [&](std::size_t number) {
     return model->parameters[number].extents.empty() ? std::vector<Origin>{} : std::vector<Origin>{{&maps[number], &model->parameters[number], 0}};
   };
-  if (auto status = fill_parameters(*layout, request.parameters, origins, plan.tensors); !status) return status.error();
-  if (auto status = fill_constants(*layout, model->set, plan.tensors); !status) return status.error();
+  if (auto status = fill_parameters(*layout, request.parameters, origins, folder, plan.tensors); !status) return status.error();
+  if (auto status = fill_constants(*layout, model->set, folder, plan.tensors); !status) return status.error();
   if (auto status = carry_files(checkpoint, *layout, target, conversion); !status) return status.error();
   conversion.mapped = static_cast<std::int64_t>(equations.size());
   conversion.training_flags = layout->flags;

@@ -15,7 +15,6 @@
 namespace weighbridge {
 namespace {
 
-constexpr std::string_view kEmbedding = "embedding.word_embeddings.weight", kOutput = "output_layer.weight";
 constexpr std::int64_t kLargestCompared = 4 << 20;  // bytes: norms, routers
 
 std::optional<LiveTensor> find_parameter(const LiveParameter& wanted, const Catalogue& catalogue) {
@@ -32,24 +31,24 @@ Shape joined_extents(const Equation& equation, std::size_t axes) {
 
 // Copies that Megatron keeps of the embedding on later stages, of which the first one counts.
 void add_copies(const MegatronCheckpoint& checkpoint, const EquationSet& set, std::set<std::string>& used) {
-  const bool head = std::ranges::any_of(set.equations, [](const auto& equation) { return equation.stack.empty() && equation.name.ends_with(kOutput); });
+  const bool head = std::ranges::any_of(set.equations, [](const auto& equation) { return equation.stack.empty() && equation.name.ends_with(kOutputLayer); });
   for (const auto& [key, tensor] : checkpoint.catalogue.tensors)
-    if (key.ends_with(kEmbedding) || (key.ends_with(kOutput) && (!head || checkpoint.ranks->layout.pipeline > 1))) used.insert(key);
+    if (key.ends_with(kWordEmbeddings) || (key.ends_with(kOutputLayer) && (!head || checkpoint.ranks->layout.pipeline > 1))) used.insert(key);
 }
 
 // What later stages hold of the embedding: itself, and as the output layer that it is tied to.
 std::vector<std::pair<std::string, std::string>> copies_of_embedding(const MegatronCheckpoint& checkpoint, const EquationSet& set) {
   std::vector<std::pair<std::string, std::string>> copies;
-  const auto embedding = std::ranges::find_if(set.equations, [](const auto& equation) { return equation.stack.empty() && equation.name.ends_with(kEmbedding); });
+  const auto embedding = std::ranges::find_if(set.equations, [](const auto& equation) { return equation.stack.empty() && equation.name.ends_with(kWordEmbeddings); });
   if (embedding == set.equations.end()) return copies;
-  const auto backbone = embedding->name.substr(0, embedding->name.size() - kEmbedding.size());
-  const bool tied = std::ranges::none_of(set.equations, [&](const auto& equation) { return equation.stack.empty() && equation.name == backbone + std::string{kOutput}; });
+  const auto backbone = embedding->name.substr(0, embedding->name.size() - kWordEmbeddings.size());
+  const bool tied = std::ranges::none_of(set.equations, [&](const auto& equation) { return equation.stack.empty() && equation.name == backbone + std::string{kOutputLayer}; });
   const auto& ranks = *checkpoint.ranks;
   for (const auto& rank : ranks.ranks)
     for (std::int64_t chunk = 0; chunk < ranks.layout.chunks(); ++chunk)
       for (std::int64_t stage = 0; stage < ranks.layout.pipeline; ++stage)
-        for (const auto name : {kEmbedding, kOutput}) {
-          if ((name == kOutput && !tied) || (name == kEmbedding && stage == 0 && chunk == 0)) continue;
+        for (const auto name : {kWordEmbeddings, kOutputLayer}) {
+          if ((name == kOutputLayer && !tied) || (name == kWordEmbeddings && stage == 0 && chunk == 0)) continue;
           const auto key = ranks.prefix(rank, {stage, chunk}) + backbone + std::string{name};
           if (checkpoint.catalogue.tensors.contains(key)) copies.emplace_back(ranks.prefix(rank, {0, 0}) + embedding->name, key);
         }
@@ -108,7 +107,7 @@ Result<std::vector<StoredTensor>> stored_parameters(const EquationSet& set, cons
   std::vector<LiveParameter> wanted;
   for (const auto& equation : set.equations) wanted.push_back(live_parameter(equation, {}));
   if (!hybrid_pattern.empty())
-    if (auto status = name_as_hybrid(hybrid_pattern, wanted); !status) return status.error();
+    if (auto status = named_in(folder, name_as_hybrid(hybrid_pattern, wanted)); !status) return status.error();
   std::vector<std::optional<StoredTensor>> assembled;
   if (checkpoint.ranks) {
     std::vector<std::pair<std::string, std::string>> copies;

@@ -6,7 +6,7 @@ DeepSeek-V3 and Kimi K2 (FP8 in blocks, INT4) and GPT-OSS (MXFP4). As in stated_
 import itertools
 
 from plain import Tensor, bfloat16, float32, of_bfloat16, of_float32, stacked
-from stated_text import alike, attention_shapes, ends, ends_shapes, experts, gated, gated_shapes, linear_qkv
+from stated_text import alike, attention_shapes, ends, ends_shapes, experts, gated, gated_shapes, linear_qkv, prediction
 
 E2M1 = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0)  # OCP Microscaling formats 1.0, 5.3.3
 GROUP = 32  # values that share a scale in MXFP4 and INT4
@@ -138,10 +138,8 @@ def deepseek_parameters(config, hf):
     for number in range(decoder + config["num_nextn_predict_layers"]):
         source, target = f"model.layers.{number}.", f"decoder.layers.{number}."
         if number >= decoder:
-            mtp = f"mtp.layers.{number - decoder}."
-            found |= {f"{mtp}{name}.weight": hf[f"{source}{name}.weight"] for name in ("enorm", "hnorm", "eh_proj")}
-            found[mtp + "final_layernorm.weight"] = hf[source + "shared_head.norm.weight"]
-            target = mtp + "transformer_layer."
+            target = f"mtp.layers.{number - decoder}.transformer_layer."
+            found |= prediction(hf, source, number - decoder, "shared_head.norm.weight")
         found |= {f"{target}self_attention.{there}": hf[f"{source}self_attn.{here}.weight"] for here, there in latent_names(config).items()}
         found[target + "input_layernorm.weight"] = hf[source + "input_layernorm.weight"]
         if config["q_lora_rank"] is None:

@@ -67,6 +67,13 @@ def experts(hf, source, target, count):
     return {f"{target}mlp.experts.experts.{name}": stacked(one[name] for one in each) for name in each[0]}
 
 
+def prediction(hf, source, number, norm):
+    """What a predicting layer has around its transformer layer."""
+    mtp = f"mtp.layers.{number}."
+    return {mtp + "final_layernorm.weight": hf[source + norm],
+            **{f"{mtp}{name}.weight": hf[f"{source}{name}.weight"] for name in ("enorm", "hnorm", "eh_proj")}}
+
+
 def alike(count, layer):
     """`layer(number)` of every layer, each parameter as one tensor with the layers along a new first axis."""
     layers = [layer(number) for number in range(count)]
@@ -197,10 +204,8 @@ def step35_parameters(config, hf):
     for number, kind in enumerate(config["layer_types"]):
         source, target = f"model.layers.{number}.", f"decoder.layers.{number}."
         if number >= decoder:
-            mtp = f"mtp.layers.{number - decoder}."
-            found |= {f"{mtp}{name}.weight": hf[f"{source}{name}.weight"] for name in ("enorm", "hnorm", "eh_proj")}
-            found[mtp + "final_layernorm.weight"] = hf[source + "transformer.shared_head.norm.weight"]
-            target = mtp + "transformer_layer."
+            target = f"mtp.layers.{number - decoder}.transformer_layer."
+            found |= prediction(hf, source, number - decoder, "transformer.shared_head.norm.weight")
         setting = config["attention_other_setting"] if kind == "sliding_attention" else config
         found |= attention(hf, source, target, setting["num_attention_groups"])
         for name in "qk":
