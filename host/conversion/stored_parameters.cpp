@@ -29,15 +29,9 @@ Shape joined_extents(const Equation& equation, std::size_t axes) {
   return {equation.experts > 0 ? equation.experts : equation.layers};
 }
 
-// Copies that Megatron keeps of the embedding on later stages, of which the first one counts.
-void add_copies(const MegatronCheckpoint& checkpoint, const EquationSet& set, std::set<std::string>& used) {
-  const bool head = std::ranges::any_of(set.equations, [](const auto& equation) { return equation.stack.empty() && equation.name.ends_with(kOutputLayer); });
-  for (const auto& [key, tensor] : checkpoint.catalogue.tensors)
-    if (key.ends_with(kWordEmbeddings) || (key.ends_with(kOutputLayer) && (!head || checkpoint.ranks->layout.pipeline > 1))) used.insert(key);
-}
-
-// What later stages hold of the embedding: itself, and as the output layer that it is tied to.
-std::vector<std::pair<std::string, std::string>> copies_of_embedding(const MegatronCheckpoint& checkpoint, const EquationSet& set) {
+// What later stages hold of the ends of the language model: the embedding, the output layer, or the embedding as the output
+// layer that is tied to it. All of it is used; gives what must be the first stage's embedding, with it.
+std::vector<std::pair<std::string, std::string>> copies_of_ends(const MegatronCheckpoint& checkpoint, const EquationSet& set, std::set<std::string>& used) {
   std::vector<std::pair<std::string, std::string>> copies;
   const auto embedding = std::ranges::find_if(set.equations, [](const auto& equation) { return equation.stack.empty() && equation.name.ends_with(kWordEmbeddings); });
   if (embedding == set.equations.end()) return copies;
@@ -48,9 +42,11 @@ std::vector<std::pair<std::string, std::string>> copies_of_embedding(const Megat
     for (std::int64_t chunk = 0; chunk < ranks.layout.chunks(); ++chunk)
       for (std::int64_t stage = 0; stage < ranks.layout.pipeline; ++stage)
         for (const auto name : {kWordEmbeddings, kOutputLayer}) {
-          if ((name == kOutputLayer && !tied) || (name == kWordEmbeddings && stage == 0 && chunk == 0)) continue;
           const auto key = ranks.prefix(rank, {stage, chunk}) + backbone + std::string{name};
-          if (checkpoint.catalogue.tensors.contains(key)) copies.emplace_back(ranks.prefix(rank, {0, 0}) + embedding->name, key);
+          if (!checkpoint.catalogue.tensors.contains(key)) continue;
+          used.insert(key);
+          const auto first = ranks.prefix(rank, {0, 0}) + embedding->name;
+          if (key != first && (tied || name == kWordEmbeddings)) copies.emplace_back(first, key);
         }
   return copies;
 }
@@ -114,9 +110,8 @@ Result<std::vector<StoredTensor>> stored_parameters(const EquationSet& set, cons
     auto made = assemble(checkpoint, wanted, used, &copies);
     if (!made) return made.error();
     assembled = *std::move(made);
-    add_copies(checkpoint, set, used);
     if (auto status = check_copies(checkpoint, copies, kLargestCompared, strict, conversion); !status) return status.error();
-    if (auto status = check_copies(checkpoint, copies_of_embedding(checkpoint, set), std::numeric_limits<std::int64_t>::max(), strict, conversion); !status)
+    if (auto status = check_copies(checkpoint, copies_of_ends(checkpoint, set, used), std::numeric_limits<std::int64_t>::max(), strict, conversion); !status)
       return status.error();
   }
   std::size_t number = 0;
