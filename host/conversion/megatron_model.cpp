@@ -12,10 +12,6 @@
 #include "families/call.hpp"
 
 namespace weighbridge {
-namespace {
-
-// A model that its family knows as a GPT model may lie in the checkpoint as a hybrid model of attention and feed-forward
-// layers. Then the checkpoint's document becomes that of the GPT model; gives the pattern.
 Result<std::string> understood_as_gpt(const ExportOptions& options, Registry& registry, MegatronCheckpoint& checkpoint) {
   const auto gpt = gpt_document(checkpoint.document);
   if (!gpt) return std::string{};
@@ -41,8 +37,6 @@ Result<std::string> understood_as_gpt(const ExportOptions& options, Registry& re
   checkpoint.document = *gpt;
   return pattern;
 }
-
-}  // namespace
 
 Result<MegatronModel> open_megatron_model(const ExportOptions& options, Registry& registry, Conversion& conversion) {
   auto location = locate_megatron(options.megatron);
