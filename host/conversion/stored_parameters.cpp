@@ -138,7 +138,7 @@ Result<FoundParameters> find_parameters(const EquationSet& set, const MegatronCh
     auto expected = equation.expression.shape;
     const auto& found = live->tensor.shape;
     if (equation.vocabulary && found.size() == expected.size() && found[0] > expected[0]) {
-      result.padded.push_back({equation.live_name(), fmt::format("{} rows of vocabulary padding are cut off", found[0] - expected[0])});
+      result.padded.push_back({equation.live_name(), fmt::format("{} rows of vocabulary padding are cut off", found[0] - expected[0]), kVocabularyRule});
       expected[0] = found[0];
     }
     if (found != expected) {
@@ -183,7 +183,7 @@ Result<std::vector<StoredTensor>> stored_parameters(const EquationSet& set, cons
     return Error{Error::Kind::mismatch, folder, fmt::format("tensors {}", some_of(found->unused)),
                  "in the checkpoint but used by no equation: converting would lose them",
                  "Check that the configuration belongs to these weights; --not-strict leaves them out and says so"};
-  for (const auto& key : found->unused) conversion.dropped.push_back({key, "no equation uses it (--not-strict)"});
+  for (const auto& key : found->unused) conversion.dropped.push_back({key, "no equation uses it", kNotStrict});
   for (auto& padded : found->padded) conversion.padded.push_back(std::move(padded));
   std::vector<StoredTensor> parameters;
   for (auto& parameter : found->parameters) parameters.push_back(parameter ? *std::move(parameter) : StoredTensor{});
