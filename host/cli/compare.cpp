@@ -1,12 +1,17 @@
 #include "verify/compare.hpp"
 
 #include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include <chrono>
 #include <memory>
 #include <ostream>
 
 #include "cli/checkpoint_path.hpp"
+#include "cli/amounts.hpp"
 #include "cli/commands.hpp"
 #include "cli/conversions.hpp"
+#include "engine/memory.hpp"
 
 namespace weighbridge {
 namespace {
@@ -26,6 +31,7 @@ Result<AnyCheckpoint> open_named(const std::string& name, const std::string& rev
 
 int compare_checkpoints(const CompareRequest& request, Console& console) {
   const auto& options = request.options;
+  const auto start = std::chrono::steady_clock::now();
   const auto expected = open_named(request.expected, options.hf_revision);
   if (!expected) return fail(console, expected.error(), options.json);
   const auto actual = open_named(request.actual, options.hf_revision);
@@ -35,14 +41,17 @@ int compare_checkpoints(const CompareRequest& request, Console& console) {
   compare_options.diagnose = true;
   const auto comparison = compare(*expected, *actual, compare_options, request.weights_only);
   if (!comparison) return fail(console, comparison.error(), options.json);
+  const auto seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   if (options.json) {
     auto object = to_json(*comparison);
     object["command"] = "compare";
+    object["seconds"] = seconds;
+    object["peak_memory_bytes"] = resident_peak();
     object["expected"] = expected->folder().string();
     object["actual"] = actual->folder().string();
     print(console, object);
   } else {
-    console.out << to_text(*comparison) << std::flush;
+    console.out << to_text(*comparison) << fmt::format("in {}, {} at most\n", readable_seconds(seconds), readable_memory(resident_peak())) << std::flush;
   }
   return comparison->same() ? kDone : kFailed;
 }

@@ -1,12 +1,17 @@
 #include "verify/verify.hpp"
 
 #include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include <chrono>
 #include <memory>
 #include <ostream>
 
 #include "checkpoints/hub_cache.hpp"
+#include "cli/amounts.hpp"
 #include "cli/commands.hpp"
 #include "cli/conversions.hpp"
+#include "engine/memory.hpp"
 #include "families/registry.hpp"
 
 namespace weighbridge {
@@ -22,6 +27,7 @@ int verify_pair(const VerifyRequest& request, Console& console) {
   mention_ignored(console, options);
   const auto model = resolve_model(options.hf_model, {.revision = options.hf_revision});
   if (!model) return fail(console, model.error(), options.json);
+  const auto start = std::chrono::steady_clock::now();
   auto registry = Registry::scan(options.plugin_paths);
   auto pair = open_model_pair(model->folder, options.megatron_path, registry);
   if (!pair) return fail(console, pair.error(), options.json);
@@ -32,15 +38,18 @@ int verify_pair(const VerifyRequest& request, Console& console) {
   verify_options.compare.diagnose = true;
   const auto comparison = verify(*pair, verify_options);
   if (!comparison) return fail(console, comparison.error(), options.json);
+  const auto seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   if (options.json) {
     auto object = to_json(*comparison);
     object["command"] = "verify";
+    object["seconds"] = seconds;
+    object["peak_memory_bytes"] = resident_peak();
     object["hugging_face"] = model->folder.string();
     object["megatron"] = options.megatron_path.string();
     object["family"] = {{"id", pair->family}, {"version", pair->family_version}};
     print(console, object);
   } else {
-    console.out << to_text(*comparison) << std::flush;
+    console.out << to_text(*comparison) << fmt::format("in {}, {} at most\n", readable_seconds(seconds), readable_memory(resident_peak())) << std::flush;
   }
   return comparison->same() ? kDone : kFailed;
 }

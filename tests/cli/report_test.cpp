@@ -79,7 +79,7 @@ TEST(Report, TextTellsTheSame) {
             "Imported in -> out\n"
             "  family      family 1.2.0, ModelForCausalLM\n"
             "  tensors     12 mapped, 1 tied, 0 padded, 1 dropped, 0 synthesised, 20 carried\n"
-            "    tied: output_layer.weight (is the embedding)\n"
+            "    tied: output_layer.weight (is the embedding; declared)\n"
             "    dropped: rotary.inv_freq (is computed)\n"
             "  bytes       3.00 GB read, 2.00 GB written, 2 files\n"
             "  time        4.00 s, 0.50 GB/s, 2 threads\n"
