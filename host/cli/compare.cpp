@@ -20,7 +20,7 @@ struct CompareRequest {
   std::string expected, actual;
   Options options;
   Tolerance tolerance;
-  bool weights_only{};
+  bool weights_only{}, tensors{};
 };
 
 Result<AnyCheckpoint> open_named(const std::string& name, const std::string& revision) {
@@ -43,7 +43,7 @@ int compare_checkpoints(const CompareRequest& request, Console& console) {
   if (!comparison) return fail(console, comparison.error(), options.json);
   const auto seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   if (options.json) {
-    auto object = to_json(*comparison);
+    auto object = to_json(*comparison, request.tensors);
     object["command"] = "compare";
     object["seconds"] = seconds;
     object["peak_memory_bytes"] = resident_peak();
@@ -51,7 +51,7 @@ int compare_checkpoints(const CompareRequest& request, Console& console) {
     object["actual"] = actual->folder().string();
     print(console, object);
   } else {
-    console.out << to_text(*comparison) << fmt::format("in {}, {} at most\n", readable_seconds(seconds), readable_memory(resident_peak())) << std::flush;
+    console.out << to_text(*comparison, request.tensors) << fmt::format("in {}, {} at most\n", readable_seconds(seconds), readable_memory(resident_peak())) << std::flush;
   }
   return comparison->same() ? kDone : kFailed;
 }
@@ -66,6 +66,7 @@ void add_compare(CLI::App& program, Chosen& chosen) {
   command.add_option("--hf-revision", request->options.hf_revision, "Branch, tag or commit of hub ids")
       ->type_name("NAME");
   declare_tolerance(command, request->tolerance);
+  command.add_flag("--tensors", request->tensors, "Tell of every tensor that was compared");
   command.add_flag("--weights-only", request->weights_only, "Compare neither configurations nor files beside the weights");
   declare_run(command, request->options);
   declare_json(command, request->options);

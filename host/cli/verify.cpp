@@ -20,6 +20,7 @@ namespace {
 struct VerifyRequest {
   Options options;
   VerifyOptions verify;
+  bool tensors{};
 };
 
 int verify_pair(const VerifyRequest& request, Console& console) {
@@ -40,7 +41,7 @@ int verify_pair(const VerifyRequest& request, Console& console) {
   if (!comparison) return fail(console, comparison.error(), options.json);
   const auto seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   if (options.json) {
-    auto object = to_json(*comparison);
+    auto object = to_json(*comparison, request.tensors);
     object["command"] = "verify";
     object["seconds"] = seconds;
     object["peak_memory_bytes"] = resident_peak();
@@ -49,7 +50,7 @@ int verify_pair(const VerifyRequest& request, Console& console) {
     object["family"] = {{"id", pair->family}, {"version", pair->family_version}};
     print(console, object);
   } else {
-    console.out << to_text(*comparison) << fmt::format("in {}, {} at most\n", readable_seconds(seconds), readable_memory(resident_peak())) << std::flush;
+    console.out << to_text(*comparison, request.tensors) << fmt::format("in {}, {} at most\n", readable_seconds(seconds), readable_memory(resident_peak())) << std::flush;
   }
   return comparison->same() ? kDone : kFailed;
 }
@@ -63,6 +64,7 @@ void add_verify(CLI::App& program, Chosen& chosen) {
   declare_hugging_face_source(command, *options, true);
   declare_megatron_path(command, *options, true);
   declare_tolerance(command, request->verify.compare.tolerance);
+  command.add_flag("--tensors", request->tensors, "Tell of every tensor that was compared");
   command.add_flag("--weights-only", request->verify.weights_only, "Compare neither configurations nor files beside the weights");
   declare_run(command, *options);
   declare_plugin_path(command, *options);

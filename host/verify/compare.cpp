@@ -134,7 +134,7 @@ Result<Comparison> compare(const Catalogue& expected, const Catalogue& actual, c
   if (auto status = compare_values(expected, actual, pairs, options, comparison); !status) return status.error();
   if (options.diagnose)
     if (auto status = explain(expected, actual, pairs, heads, options, comparison); !status) return status.error();
-  sort_by_name(comparison.differences);
+  conclude(comparison);
   return comparison;
 }
 
@@ -177,8 +177,9 @@ Result<Comparison> compare(const AnyCheckpoint& expected, const AnyCheckpoint& a
   const auto naming = expected.kind() == CheckpointKind::megatron ? Naming::megatron : Naming::exact;
   auto comparison = compare(expected.catalogue(), actual.catalogue(), options, naming, heads_of(expected));
   if (!comparison || weights_only) return comparison;
+  comparison->notes.clear();  // said again at the end
   if (auto status = compare_beside(expected, actual, *comparison); !status) return status.error();
-  sort_by_name(comparison->differences);
+  conclude(*comparison);
   return comparison;
 }
 

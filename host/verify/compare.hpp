@@ -12,8 +12,8 @@ namespace weighbridge {
 // Which names mean the same tensor.
 enum class Naming : std::uint8_t {
   exact = 1,
-  // Besides equal keys: "decoder.layers.3.X" is row 3 of a stacked "decoder.layers.X", and X is X_w and X_v one after
-  // the other. Such a pair is reported by its layer's name, and joined.
+  // "decoder.layers.3.X" is row 3 of a stacked "decoder.layers.X", and X is X_w and X_v one after the other. Layers are
+  // compared and reported one by one, halves joined.
   megatron,
 };
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "engine/run.hpp"
+#include "tensor/dtype.hpp"
 #include "tensor/shape.hpp"
 #include "verify/differing_elements.hpp"
 
@@ -60,11 +61,21 @@ struct Difference {
   std::string cause;  // what it looks like, in words; empty if nobody knows
 };
 
+// A tensor whose elements were compared.
+struct ComparedTensor {
+  std::string name;
+  DType dtype{};  // in which they were
+  Shape shape;
+  std::int64_t differing{};
+  std::optional<double> max_abs_difference, max_relative_difference;
+};
+
 struct Comparison {
   std::int64_t tensors{};               // whose elements were compared
   std::int64_t equal{};                 // of them, bit for bit
   std::int64_t close{};                 // of them, different within the tolerance
   std::uint64_t bytes{};                // of the compared tensors, of one side
+  std::vector<ComparedTensor> compared; // each of them
   std::vector<Difference> differences;  // by name
   std::vector<std::string> notes;       // one sentence each, without a full stop
 
@@ -75,8 +86,10 @@ struct Comparison {
 // "actual": …, "cause": …, "elements": …, "differing": …, "first": [0, 1], "other": …, "other_first": [0, 1],
 // "max_abs_difference": … or null, "max_relative_difference": … or null, "not_numbers": …}], "notes": […]}; fields of elements
 // are there only where elements were compared. A difference that is infinite is the string "inf".
-boost::json::object to_json(const Comparison& comparison);
-// Lines, each ended: a difference a line, at most `limit` of them, and a summary.
-std::string to_text(const Comparison& comparison, std::size_t limit = 50);
+// With `tensors` also "compared": [{"name": …, "dtype": …, "shape": […], "differing": …, "max_abs_difference": …,
+// "max_relative_difference": …}].
+boost::json::object to_json(const Comparison& comparison, bool tensors = false);
+// Lines, each ended: with `tensors` each compared tensor; a difference a line, at most `limit` of them; and a summary.
+std::string to_text(const Comparison& comparison, bool tensors = false, std::size_t limit = 50);
 
 }  // namespace weighbridge

@@ -86,16 +86,31 @@ std::string_view to_string(DifferenceKind kind) {
   return "";
 }
 
-boost::json::object to_json(const Comparison& comparison) {
+boost::json::object to_json(const Comparison& comparison, bool tensors) {
   boost::json::array differences, notes;
   for (const auto& note : comparison.notes) notes.push_back(boost::json::string{note});
   for (const auto& difference : comparison.differences) differences.push_back(difference_json(difference));
-  return {{"same", comparison.same()}, {"tensors", comparison.tensors}, {"equal", comparison.equal}, {"close", comparison.close},
+  boost::json::object json{{"same", comparison.same()}, {"tensors", comparison.tensors}, {"equal", comparison.equal}, {"close", comparison.close},
           {"bytes", comparison.bytes}, {"differences", std::move(differences)}, {"notes", std::move(notes)}};
+  if (!tensors) return json;
+  boost::json::array compared;
+  for (const auto& tensor : comparison.compared)
+    compared.push_back({{"name", tensor.name},
+                        {"dtype", to_string(tensor.dtype)},
+                        {"shape", boost::json::array(tensor.shape.begin(), tensor.shape.end())},
+                        {"differing", tensor.differing},
+                        {"max_abs_difference", number(tensor.max_abs_difference)},
+                        {"max_relative_difference", number(tensor.max_relative_difference)}});
+  json["compared"] = std::move(compared);
+  return json;
 }
 
-std::string to_text(const Comparison& comparison, std::size_t limit) {
+std::string to_text(const Comparison& comparison, bool tensors, std::size_t limit) {
   std::string text;
+  if (tensors)
+    for (const auto& tensor : comparison.compared)
+      text += fmt::format("{} {} {}: {}\n", tensor.name, to_string(tensor.dtype), to_string(tensor.shape),
+                          tensor.differing == 0 ? "equal" : fmt::format("{} elements differ", tensor.differing));
   std::size_t told = 0;
   for (const auto& difference : comparison.differences) {
     if (told == limit) break;

@@ -17,6 +17,8 @@ void describe_elements(Difference& difference, const StoredTensor& tensor, const
 // Adds a pair whose elements were compared; gives its difference, if it has one, until the next is added. Name and form are
 // those of `tensor`.
 Difference* count_pair(Comparison& comparison, const StoredTensor& tensor, const DifferingElements& found);
+// Fields and files first, then tensors by name; and a note if no tensor is equal.
+void conclude(Comparison& comparison);
 void sort_by_name(std::vector<Difference>& differences);
 
 }  // namespace weighbridge

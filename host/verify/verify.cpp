@@ -91,6 +91,7 @@ Status compare_carried(const ModelPair& pair, const CompareOptions& options, Com
   comparison.equal += compared->equal;
   comparison.close += compared->close;
   comparison.bytes += compared->bytes;
+  std::ranges::move(compared->compared, std::back_inserter(comparison.compared));
   std::ranges::move(compared->differences, std::back_inserter(comparison.differences));
   return done();
 }
@@ -194,7 +195,7 @@ Result<Comparison> verify(ModelPair& pair, const VerifyOptions& options) {
   if (auto status = compare_carried(pair, options.compare, comparison); !status) return status.error();
   if (!options.weights_only)
     if (auto status = compare_configurations(pair, comparison); !status) return status.error();
-  sort_by_name(comparison.differences);
+  conclude(comparison);
   return comparison;
 }
 

@@ -7,6 +7,8 @@
 #include <boost/json/serialize.hpp>
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "cli/program_run.hpp"
 #include "mutations/mutation.hpp"
 
@@ -104,6 +106,55 @@ TEST_F(MutationTable, EveryOneIsCaughtAndNamed) {
   EXPECT_GE(all.size(), 40U);
   table += fmt::format("{} of {} mutations caught and named\n", caught, all.size());
   std::ofstream{WEIGHBRIDGE_MUTATION_TABLE} << table;
+}
+
+// compare has no equations; it knows what a tensor's name says, and the rest is the same.
+TEST_F(MutationTable, CompareNamesTheCausesOfTwoOfOneKind) {
+  struct Expected {
+    std::string mutation, hugging_face, of_hugging_face, megatron, of_megatron;
+  };
+  const std::string layer = "model.layers.0.", decoder = "decoder.layers.0.";
+  const Expected all[] = {
+      {"gate and up exchanged", layer + "mlp.gate_proj.weight", "it holds what model.layers.0.mlp.up_proj.weight should hold", decoder + "mlp.linear_fc1.weight",
+       "gate and up have changed places"},
+      {"query, key, value not interleaved", layer + "self_attn.q_proj.weight", "", decoder + "self_attention.linear_qkv.weight",
+       "query, key and value lie one after the other, not interleaved by query group"},
+      {"query transposed", layer + "self_attn.q_proj.weight", "it is transposed", decoder + "self_attention.linear_qkv.weight", ""},
+      {"rotary pairs interleaved", layer + "self_attn.k_proj.weight", "the rows of k_proj are in the order of interleaved rotary pairs",
+       decoder + "self_attention.linear_qkv.weight", ""},
+      {"layers exchanged", layer + "mlp.down_proj.weight", "layers are in another order: it holds layer 1's", decoder + "mlp.linear_fc2.weight",
+       "layers are in another order: it holds layer 1's"},
+      {"experts rotated", layer + "mlp.experts.0.down_proj.weight", "experts are in another order: it holds expert 1's", "", ""},
+      {"norm less one", layer + "input_layernorm.weight", "every element is 1 too small", decoder + "self_attention.linear_qkv.layer_norm_weight", "every element is 1 too small"},
+      {"rounded to FP8", layer + "mlp.down_proj.weight", "it is rounded to FP8 E4M3", decoder + "mlp.linear_fc2.weight", "it is rounded to FP8 E4M3"},
+      {"end of the vocabulary zero", "model.embed_tokens.weight", "elements are 0 in rows 32 to 39", "embedding.word_embeddings.weight", "elements are 0 in rows 32 to 39"},
+  };
+  const auto mutations = weight_mutations();
+  for (const auto& expected : all) {
+    SCOPED_TRACE(expected.mutation);
+    const auto mutation = std::ranges::find(mutations, expected.mutation, &Mutation::what);
+    ASSERT_NE(mutation, mutations.end());
+    const TemporaryFolder folder;
+    auto model = golden_model(*mutation);
+    model.write(folder / "hf");
+    mutation->change(model);
+    model.write(folder / "spoilt-hf");
+    for (const std::string side : {"", "spoilt-"}) {
+      const auto ran = run_weighbridge({"import", "--hf-model", folder / (side + "hf"), "--megatron-path", folder / (side + "megatron"), "--no-progress"});
+      ASSERT_EQ(ran.code, 0) << ran.err;
+    }
+    const auto expect_named = [&](const std::string& kind, const std::string& name, const std::string& cause) {
+      if (name.empty()) return;
+      const auto ran = run_weighbridge({"compare", folder / kind, folder / ("spoilt-" + kind), "--json"});
+      EXPECT_EQ(ran.code, 1) << ran.out << ran.err;
+      Mutation wanted = *mutation;
+      wanted.name = name;
+      wanted.cause = cause;
+      EXPECT_TRUE(named(wanted, json::parse(ran.out).as_object())) << ran.out;
+    };
+    expect_named("hf", expected.hugging_face, expected.of_hugging_face);
+    expect_named("megatron", expected.megatron, expected.of_megatron);
+  }
 }
 
 }  // namespace
