@@ -15,7 +15,7 @@ namespace {
 
 namespace json = boost::json;
 
-std::string shown(const json::value* value) { return value == nullptr ? "nothing" : json::serialize(*value); }
+std::string said(const json::value* value) { return value == nullptr ? "nothing" : shown(*value); }
 
 std::string escaped(std::string_view key) {
   std::string path;
@@ -74,7 +74,7 @@ class Configuration {
     if (failed(forward, "to_megatron")) return {};
     const auto known = record_recognises(family_, forward.written);
     if (known.failed) failed(known, "recognises");
-    else if (known.answer && !*known.answer) add("recognises-not", "recognises", fmt::format("says no to the document that to_megatron made (_target_ {})", shown(forward.written.find("_target_"))));
+    else if (known.answer && !*known.answer) add("recognises-not", "recognises", fmt::format("says no to the document that to_megatron made (_target_ {})", said(forward.written.find("_target_"))));
     there_and_back(forward);
     return forward.written;
   }
@@ -112,7 +112,7 @@ class Configuration {
     for (const auto& path : forward.read) one_field(path, forward, base_back, explained);
     for (const auto& key : *base)
       if (!explained.contains(key))
-        add("field-changed", "Megatron field " + key, fmt::format("is {} of the check's configuration, and {} after the way back", shown(forward.written.find(escaped(key))), shown(after.find(escaped(key)))));
+        add("field-changed", "Megatron field " + key, fmt::format("is {} of the check's configuration, and {} after the way back", said(forward.written.find(escaped(key))), said(after.find(escaped(key)))));
     if (!base->empty()) return;
     const auto one = record_equations(family_, config_, forward.written), two = record_equations(family_, base_back, forward.written);
     if (one.failed || one.refusals.size() + two.refusals.size() > 0) return;
@@ -144,8 +144,8 @@ class Configuration {
     if (found == nullptr) return add("field-lost", "config field " + path, fmt::format("reaches Megatron as {}, but to_hugging_face does not set it", target));
     if (says(*other, *found)) return;  // it came back; what differs has another cause
     if (const auto* before = base_back.find(path); before != nullptr && *found == *before)
-      return add("field-changed", "config field " + path, fmt::format("reaches Megatron as {}, but to_hugging_face sets it to {} whatever it was", target, shown(found)));
-    add("field-changed", "config field " + path, fmt::format("reaches Megatron as {}; {} comes back as {}", target, shown(&*other), shown(found)));
+      return add("field-changed", "config field " + path, fmt::format("reaches Megatron as {}, but to_hugging_face sets it to {} whatever it was", target, said(found)));
+    add("field-changed", "config field " + path, fmt::format("reaches Megatron as {}; {} comes back as {}", target, said(&*other), said(found)));
   }
 
   const Family& family_;
@@ -155,6 +155,8 @@ class Configuration {
 };
 
 }  // namespace
+
+std::string shown(const json::value& value) { return value.is_double() ? fmt::format("{}", value.get_double()) : json::serialize(value); }
 
 bool breaks_contract(const Recording& recording, std::string_view callback, std::string_view on, std::vector<Violation>& violations) {
   if (recording.threw) violations.push_back({"exception", {}, {}, std::string{callback}, fmt::format("lets an exception out on {}: {}", on, recording.failure), {}});

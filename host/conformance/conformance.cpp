@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "conformance/check_list.hpp"
+#include "conformance/crash_witness.hpp"
 #include "conformance/equation_rules.hpp"
 #include "conformance/exported_symbols.hpp"
 #include "conformance/family_rules.hpp"
@@ -90,12 +91,14 @@ class Kit {
       const auto names = architecture.empty() ? model_types_of(families_[i]) : architectures_of(families_[i]);
       if (std::ranges::find(names, architecture.empty() ? type : architecture) != names.end()) return i;
     }
-    add("bad-check", "check " + check.name, fmt::format("its config is of {}, which no family of this plugin has", architecture.empty() ? "model type " + type : architecture));
+    add("bad-check", "check " + check.name, architecture.empty() && type.empty() ? std::string{"its config names neither architectures nor model_type"}
+                                                                               : fmt::format("its config is of {}, which no family of this plugin has", architecture.empty() ? "model type " + type : architecture));
     return {};
   }
 
   void one(const Family& family, const Check& check) {
     std::vector<Violation> found;
+    CrashWitness::note(family_id(family), "the proof", "check " + check.name);
     ProvenCheck proven{check.name, family_id(family), 0, 0, 0, 0, 0, {}, {}};
     prove(family, check, proven, found);
     report_.proven.push_back(std::move(proven));
@@ -146,12 +149,15 @@ class Kit {
     const auto& own = of_family[number];
     if (own.empty()) found.push_back({"no-checks", {}, {}, "plugin " + report_.manifest->id, "has no check for this family: only the contract is proven, not the mathematics", {}});
     check_foreign_documents(family, own.empty() ? nullptr : &own.front()->config, found);
-    if (!own.empty()) {
-      // The check that differs most: of the next family that has one, else the last of this one.
-      auto other = number;
-      for (std::size_t i = 1; i < of_family.size() && other == number; ++i)
-        if (!of_family[(number + i) % of_family.size()].empty()) other = (number + i) % of_family.size();
-      check_calls(family, own.front()->config, families_[other], of_family[other].back()->config, found);
+    if (!own.empty() && check_repetition(family, own.front()->config, found)) {
+      // Beside another configuration of its own, and beside another family.
+      check_company(family, own.front()->config, family, own.back()->config, found);
+      for (std::size_t i = 1; i < of_family.size(); ++i) {
+        const auto other = (number + i) % of_family.size();
+        if (of_family[other].empty()) continue;
+        check_company(family, own.front()->config, families_[other], of_family[other].back()->config, found);
+        break;
+      }
     }
     for (auto& violation : found) {
       violation.family = family_id(family);
@@ -202,6 +208,7 @@ std::size_t ConformanceReport::count(Severity severity) const {
 ConformanceReport check_plugin(const fs::path& file, const ConformanceOptions& options) {
   ConformanceReport report;
   report.file = file;
+  const CrashWitness witness;
   Kit{options, report}.run();
   return report;
 }

@@ -53,7 +53,7 @@ class ElementUse {
     }
     for (const auto& node : stated_.nodes)
       if (node.operation == WB_TENSOR && !node.made_up && !used.contains(node.name) && !excused_.contains(node.name) && used.insert(node.name).second)
-        add(violations_, "unused", "tensor", node.name, "is named, but no equation uses it");
+        add(violations_, "unused", "tensor", node.name, "is named, but no equation uses it", "Use it, or say dropped, tied or carried");
   }
 
  private:

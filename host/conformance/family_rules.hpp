@@ -1,6 +1,7 @@
 #pragma once
 // What a family does with configurations and calls, whatever its equations are.
 
+#include <boost/json/value.hpp>
 #include <optional>
 #include <string>
 #include <vector>
@@ -18,9 +19,15 @@ std::optional<ConfigDocument> check_configuration(const Family& family, const Co
 // answer, but no exception and no silence. No foreign document is recognised.
 void check_foreign_documents(const Family& family, const ConfigDocument* config, std::vector<Violation>& violations);
 
-// One question asked twice, and two at the same time: `config` and `other`, which may be equal, of families of one plugin.
-void check_calls(const Family& family, const ConfigDocument& config, const Family& other_family, const ConfigDocument& other,
-                 std::vector<Violation>& violations);
+// One question asked twice. Whether the answers are the same; what comes of two calls at once can be told only then.
+bool check_repetition(const Family& family, const ConfigDocument& config, std::vector<Violation>& violations);
+// The questions asked beside those of another configuration, which may be of another family: the answers must be those that
+// come alone.
+void check_company(const Family& family, const ConfigDocument& config, const Family& other_family, const ConfigDocument& other,
+                   std::vector<Violation>& violations);
+
+// A value as a sentence says it: 1e-05, "silu", [].
+std::string shown(const boost::json::value& value);
 
 // A failure of a callback as a violation, unless it is a refusal in words; `on` says of what.
 bool breaks_contract(const Recording& recording, std::string_view callback, std::string_view on, std::vector<Violation>& violations);

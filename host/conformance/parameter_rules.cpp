@@ -55,7 +55,7 @@ class Parameters {
       std::string subject = refusal.subject;
       for (std::size_t i = 0; subject.empty() && i < stated_.roots.size(); ++i)
         if (contains(stated_.roots[i], refusal.handle)) subject = "equation of " + stated_.set.equations[i].live_name();
-      put(refusal.rule, {}, subject.empty() ? "an expression of no equation" : subject, refusal.problem);
+      put(refusal.rule, {}, subject.empty() ? "an expression of no equation" : subject, refusal.problem, refusal.remedy);
     }
   }
   bool contains(std::uint32_t handle, std::uint32_t wanted) const {

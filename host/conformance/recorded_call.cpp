@@ -72,6 +72,7 @@ int32_t get(wb_call* call, uint32_t document, wb_string path, wb_value* out) {
   const auto result = host_table().get(call, document, path, out);
   if (result != WB_OK) return result;
   if (document == WB_DOCUMENT_HUGGING_FACE) own(call).recording.read.insert(path_in_whole(*call, view(path), false));
+  else if (call->question != Question::equations) own(call).recording.read.insert(text(path));
   if (out->kind == WB_VALUE_STRING) out->string = own(call).lend(out->string);
   return result;
 }
@@ -93,15 +94,27 @@ int32_t tensor(wb_call* call, wb_string name, wb_tensor_info* out) {
 
 uint32_t has_source(wb_call* call) { return host_table().has_source(call); }
 
+std::string_view hint(std::uint32_t operation) {
+  switch (operation) {
+    case WB_CONCAT: case WB_STACK: return "Operands agree in every axis but the one along which they are joined";
+    case WB_INTERLEAVE: return "The groups must divide the rows of every operand; they are the key heads";
+    case WB_SLICE: return "A slice lies within its operand and is not empty";
+    case WB_RESHAPE: return "A reshape keeps the number of elements";
+    case WB_TRANSPOSE: return "A permutation names every axis once";
+    case WB_PAD: return "A pad does not shrink";
+    default: return {};
+  }
+}
+
 // What stands for a refused expression, if it can be told which shape was meant.
 wb_expression stand_in(CheckedCall& call, const wb_node& node, RecordedNode made) {
   const auto shape = meant_shape(made, call.recording.nodes);
   if (!shape) return 0;
   auto problem = std::exchange(call.failure, {});
-  Refusal refusal{"expression", {}, std::move(problem), 0};
+  Refusal refusal{"expression", {}, std::move(problem), std::string{hint(node.operation)}, 0};
   if (const auto name = hugging_face_name(call, view(node.name)); node.operation == WB_TENSOR)
     if (const auto known = call.set.algebra.find(name); known && call.set.algebra.leaves()[*known].shape != made.integers)
-      refusal = {"shapes-differ", "tensor " + name, fmt::format("{} in one place and {} in another", to_string(call.set.algebra.leaves()[*known].shape), to_string(made.integers)), 0};
+      refusal = {"shapes-differ", "tensor " + name, fmt::format("{} in one place and {} in another", to_string(call.set.algebra.leaves()[*known].shape), to_string(made.integers)), {}, 0};
   const auto name = fmt::format("{}{}", kMadeUp, call.recording.nodes.size());
   const wb_node tensor{sizeof(wb_node), WB_TENSOR, 0, 0, {name.data(), name.size()}, shape->data(), shape->size(), nullptr, 0};
   refusal.handle = host_table().expression(&call, &tensor);
@@ -151,7 +164,7 @@ int32_t equation(wb_call* call, const wb_equation* stated) {
   if (stated->struct_size < sizeof(wb_equation)) return result;
   for (const auto text : {stated->stack, stated->name, stated->live}) own(call).look_at(text);
   if (result != WB_OK) {  // noted, so that the next fault is found too
-    own(call).recording.refusals.push_back({"expression", fmt::format("equation of {}", view(stated->name)), std::exchange(call->failure, {}), 0});
+    own(call).recording.refusals.push_back({"expression", fmt::format("equation of {}", view(stated->name)), std::exchange(call->failure, {}), {}, 0});
     return WB_OK;
   }
   if (call->set.equations.size() > before) own(call).recording.roots.push_back(stated->expression);

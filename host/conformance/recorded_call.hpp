@@ -33,7 +33,7 @@ struct RecordedNode {
 
 // A refused expression.
 struct Refusal {
-  std::string rule, subject, problem;
+  std::string rule, subject, problem, remedy;
   std::uint32_t handle{};  // of what stands for it; 0 where it is no expression
 };
 
