@@ -29,18 +29,19 @@ struct Acceptance {
 };
 
 struct Check {
-  std::string name;    // "dense"; of a corner "dense, tied"
-  std::size_t group{}; // the check that a corner belongs to
+  std::string name;     // "dense"; of a corner "dense, tied"
+  std::size_t group{};  // the check that a corner belongs to
   ConfigDocument config;
   std::map<std::string, std::optional<Shape>> tensors;  // by folded name; empty if not listed
 };
 
 struct CheckList {
-  std::vector<Check> checks;                         // corners follow their check
-  std::vector<std::vector<Acceptance>> accepts;      // by group
+  std::vector<Check> checks;                     // corners follow their check
+  std::vector<std::vector<Acceptance>> accepts;  // by group
 };
 
 // What the manifest states, then the given config.json files. What cannot be used is a violation of the rule bad-check.
-CheckList read_checks(const Manifest& manifest, const std::vector<std::filesystem::path>& configs, std::vector<Violation>& violations);
+CheckList read_checks(const Manifest& manifest, const std::vector<std::filesystem::path>& configs,
+                      std::vector<Violation>& violations);
 
 }  // namespace weighbridge

@@ -56,13 +56,17 @@ class Kit {
     if (manifest_file.extension() != ".json") manifest_file.replace_extension(".json");
     auto manifest = read_manifest(manifest_file);
     if (!manifest) {
-      add("load", manifest_file.string(), manifest.error().subject.empty() ? manifest.error().problem : manifest.error().subject + " " + manifest.error().problem, manifest.error().remedy);
+      add("load", manifest_file.string(),
+          manifest.error().subject.empty() ? manifest.error().problem
+                                           : manifest.error().subject + " " + manifest.error().problem,
+          manifest.error().remedy);
       return false;
     }
     report_.manifest = *manifest;
     std::error_code unknown;
     if (report_.file.extension() != ".json" && !fs::equivalent(report_.file, manifest->library, unknown))
-      add("load", report_.file.filename().string(), fmt::format("the manifest beside it names another library, {}", manifest->library.filename().string()));
+      add("load", report_.file.filename().string(),
+          fmt::format("the manifest beside it names another library, {}", manifest->library.filename().string()));
     registry_ = Registry::scan({manifest->file.parent_path()});
     auto families = registry_.load(*manifest);
     if (!families) {
@@ -77,22 +81,29 @@ class Kit {
   void symbols() {
     auto names = exported_symbols(report_.manifest->library);
     std::erase(names, "wb_plugin_v1");
-    std::erase_if(names, [](const auto& name) { return name.starts_with("__asan") || name.starts_with("__odr_asan") || name.starts_with("__ubsan") || name.starts_with("__tsan"); });
+    std::erase_if(names, [](const auto& name) {
+      return name.starts_with("__asan") || name.starts_with("__odr_asan") || name.starts_with("__ubsan") ||
+             name.starts_with("__tsan");
+    });
     if (names.empty()) return;
     constexpr std::size_t kShown = 3;
     const auto shown = std::min(names.size(), kShown);
     add("symbols", report_.manifest->library.filename().string(),
-        fmt::format("exports {}{}", fmt::join(names.begin(), names.begin() + static_cast<std::ptrdiff_t>(shown), ", "), names.size() > shown ? fmt::format(" and {} more", names.size() - shown) : ""));
+        fmt::format("exports {}{}", fmt::join(names.begin(), names.begin() + static_cast<std::ptrdiff_t>(shown), ", "),
+                    names.size() > shown ? fmt::format(" and {} more", names.size() - shown) : ""));
   }
 
   std::optional<std::size_t> family_of(const Check& check) {
-    const auto architecture = check.config.string("architectures.0").value_or(""), type = check.config.string("model_type").value_or("");
+    const auto architecture = check.config.string("architectures.0").value_or(""),
+               type = check.config.string("model_type").value_or("");
     for (std::size_t i = 0; i < families_.size(); ++i) {
       const auto names = architecture.empty() ? model_types_of(families_[i]) : architectures_of(families_[i]);
       if (std::ranges::find(names, architecture.empty() ? type : architecture) != names.end()) return i;
     }
-    add("bad-check", "check " + check.name, architecture.empty() && type.empty() ? std::string{"its config names neither architectures nor model_type"}
-                                                                               : fmt::format("its config is of {}, which no family of this plugin has", architecture.empty() ? "model type " + type : architecture));
+    add("bad-check", "check " + check.name,
+        architecture.empty() && type.empty() ? std::string{"its config names neither architectures nor model_type"}
+                                             : fmt::format("its config is of {}, which no family of this plugin has",
+                                                           architecture.empty() ? "model type " + type : architecture));
     return {};
   }
 
@@ -114,7 +125,8 @@ class Kit {
     if (!document) return;
     const auto stated = record_equations(family, check.config, *document);
     if (stated.failed) {
-      if (!breaks_contract(stated, "equations", "the configuration of the check", found)) found.push_back({"translation", {}, {}, "equations", stated.failure, {}});
+      if (!breaks_contract(stated, "equations", "the configuration of the check", found))
+        found.push_back({"translation", {}, {}, "equations", stated.failure, {}});
       return;
     }
     proven.equations = static_cast<std::int64_t>(stated.set.equations.size());
@@ -125,7 +137,13 @@ class Kit {
     }
     if (proven.equations == 0) found.push_back({"translation", {}, {}, "equations", "states none", {}});
     if (proven.parameters > kLargestModel) {
-      found.push_back({"too-large", {}, {}, "check " + check.name, fmt::format("has {} parameters; weights are made of {} at most", proven.parameters, kLargestModel), {}});
+      found.push_back(
+          {"too-large",
+           {},
+           {},
+           "check " + check.name,
+           fmt::format("has {} parameters; weights are made of {} at most", proven.parameters, kLargestModel),
+           {}});
       return;
     }
     Tracer tracer{stated.nodes};
@@ -136,7 +154,8 @@ class Kit {
     std::erase_if(open, [&](const auto& violation) { return accepted_by(violation, check.group) != nullptr; });
     if (has_errors(open)) return;  // what is wrong in the equations would be told once more
     const bool all = check.name.find(", ") == std::string::npos;
-    const auto weights = prove_weights(family, check.config, *document, stated, all, options_.scratch, registry_, found);
+    const auto weights =
+        prove_weights(family, check.config, *document, stated, all, options_.scratch, registry_, found);
     proven.conversions = weights.conversions;
     proven.elements = weights.elements;
     proven.layouts = weights.layouts;
@@ -147,7 +166,13 @@ class Kit {
     const auto& family = families_[number];
     std::vector<Violation> found;
     const auto& own = of_family[number];
-    if (own.empty()) found.push_back({"no-checks", {}, {}, "plugin " + report_.manifest->id, "has no check for this family: only the contract is proven, not the mathematics", {}});
+    if (own.empty())
+      found.push_back({"no-checks",
+                       {},
+                       {},
+                       "plugin " + report_.manifest->id,
+                       "has no check for this family: only the contract is proven, not the mathematics",
+                       {}});
     check_foreign_documents(family, own.empty() ? nullptr : &own.front()->config, found);
     if (!own.empty() && check_repetition(family, own.front()->config, found)) {
       // Beside another configuration of its own, and beside another family.
@@ -169,7 +194,8 @@ class Kit {
     for (std::size_t i = 0; i < accepts_[group].size(); ++i) {
       const auto& acceptance = accepts_[group][i];
       const std::string_view subject = acceptance.subject;
-      const bool fits = subject.ends_with('*') ? violation.subject.starts_with(subject.substr(0, subject.size() - 1)) : violation.subject == subject;
+      const bool fits = subject.ends_with('*') ? violation.subject.starts_with(subject.substr(0, subject.size() - 1))
+                                               : violation.subject == subject;
       if (acceptance.rule != violation.rule || !fits) continue;
       happened_[group][i] = true;
       return &acceptance;
@@ -180,7 +206,10 @@ class Kit {
   bool accepted(Violation& violation, std::size_t group) {
     const auto* acceptance = accepted_by(violation, group);
     if (acceptance == nullptr) return false;
-    const auto same = [&](const Accepted& one) { return one.violation.rule == violation.rule && one.violation.family == violation.family && one.violation.subject == violation.subject; };
+    const auto same = [&](const Accepted& one) {
+      return one.violation.rule == violation.rule && one.violation.family == violation.family &&
+             one.violation.subject == violation.subject;
+    };
     if (std::ranges::none_of(report_.accepted, same)) report_.accepted.push_back({violation, acceptance->reason});
     return true;
   }
@@ -188,7 +217,9 @@ class Kit {
   void idle() {
     for (std::size_t group = 0; group < accepts_.size(); ++group)
       for (std::size_t i = 0; i < accepts_[group].size(); ++i)
-        if (!happened_[group][i]) add("idle-acceptance", accepts_[group][i].subject, fmt::format("a check accepts {} here, which does not happen", accepts_[group][i].rule));
+        if (!happened_[group][i])
+          add("idle-acceptance", accepts_[group][i].subject,
+              fmt::format("a check accepts {} here, which does not happen", accepts_[group][i].rule));
   }
 
   const ConformanceOptions& options_;
@@ -202,7 +233,8 @@ class Kit {
 }  // namespace
 
 std::size_t ConformanceReport::count(Severity severity) const {
-  return static_cast<std::size_t>(std::ranges::count_if(violations, [&](const auto& one) { return rule(one.rule).severity == severity; }));
+  return static_cast<std::size_t>(
+      std::ranges::count_if(violations, [&](const auto& one) { return rule(one.rule).severity == severity; }));
 }
 
 ConformanceReport check_plugin(const fs::path& file, const ConformanceOptions& options) {

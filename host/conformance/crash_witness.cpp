@@ -49,7 +49,8 @@ CrashWitness::~CrashWitness() {
 }
 
 void CrashWitness::note(std::string_view family, std::string_view callback, std::string_view on) {
-  const auto text = "weighbridge: the plugin crashed: family " + std::string{family} + ", " + std::string{callback} + (on.empty() ? "" : ", on ") + std::string{on} + "\n";
+  const auto text = "weighbridge: the plugin crashed: family " + std::string{family} + ", " + std::string{callback} +
+                    (on.empty() ? "" : ", on ") + std::string{on} + "\n";
   const std::scoped_lock lock{witness().mutex};
   auto& line = witness().line;
   line.fill('\0');

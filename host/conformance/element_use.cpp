@@ -14,20 +14,23 @@ namespace weighbridge {
 namespace {
 
 struct Use {
-  std::vector<std::int32_t> first;                    // by element: number of the equation that uses it, or -1
+  std::vector<std::int32_t> first;  // by element: number of the equation that uses it, or -1
   std::vector<bool> echoed;
   std::map<std::pair<std::size_t, std::size_t>, std::vector<std::int64_t>> twice;  // by equations: the elements
 };
 
-void add(std::vector<Violation>& violations, std::string rule, std::string_view what, std::string_view name, std::string problem, std::string remedy = {}) {
+void add(std::vector<Violation>& violations, std::string rule, std::string_view what, std::string_view name,
+         std::string problem, std::string remedy = {}) {
   const auto fold = folded(name);
-  Violation violation{std::move(rule), {}, {}, fmt::format("{} {}", what, fold.name), std::move(problem), std::move(remedy)};
+  Violation violation{std::move(rule),  {}, {}, fmt::format("{} {}", what, fold.name), std::move(problem),
+                      std::move(remedy)};
   if (!fold.where.empty()) violation.where.push_back(fold.where);
   violations.push_back(std::move(violation));
 }
 
 // The names of tensors below an expression.
-void names_below(const std::vector<RecordedNode>& nodes, std::uint32_t handle, std::set<std::string>& names, std::set<std::uint32_t>& seen) {
+void names_below(const std::vector<RecordedNode>& nodes, std::uint32_t handle, std::set<std::string>& names,
+                 std::set<std::uint32_t>& seen) {
   if (!seen.insert(handle).second) return;
   const auto& node = nodes[handle - 1];
   if (node.operation == WB_TENSOR) names.insert(node.name);
@@ -36,7 +39,8 @@ void names_below(const std::vector<RecordedNode>& nodes, std::uint32_t handle, s
 
 class ElementUse {
  public:
-  ElementUse(const Recording& stated, Tracer& tracer, std::vector<Violation>& violations) : stated_{stated}, tracer_{tracer}, violations_{violations} {}
+  ElementUse(const Recording& stated, Tracer& tracer, std::vector<Violation>& violations)
+      : stated_{stated}, tracer_{tracer}, violations_{violations} {}
 
   void check() {
     for (const auto number : traceable(stated_)) parameter(number);
@@ -52,8 +56,10 @@ class ElementUse {
       if (!excused_.contains(tracer_.tensors()[i].name)) tensor(i);
     }
     for (const auto& node : stated_.nodes)
-      if (node.operation == WB_TENSOR && !node.made_up && !used.contains(node.name) && !excused_.contains(node.name) && used.insert(node.name).second)
-        add(violations_, "unused", "tensor", node.name, "is named, but no equation uses it", "Use it, or say dropped, tied or carried");
+      if (node.operation == WB_TENSOR && !node.made_up && !used.contains(node.name) && !excused_.contains(node.name) &&
+          used.insert(node.name).second)
+        add(violations_, "unused", "tensor", node.name, "is named, but no equation uses it",
+            "Use it, or say dropped, tied or carried");
   }
 
  private:
@@ -69,12 +75,16 @@ class ElementUse {
       }
       auto& use = use_of(element.tensor);
       const auto at = static_cast<std::size_t>(element.index);
-      if (element.echo) use.echoed[at] = true;
-      else if (use.first[at] < 0) use.first[at] = static_cast<std::int32_t>(number);
-      else use.twice[{static_cast<std::size_t>(use.first[at]), number}].push_back(element.index);
+      if (element.echo)
+        use.echoed[at] = true;
+      else if (use.first[at] < 0)
+        use.first[at] = static_cast<std::int32_t>(number);
+      else
+        use.twice[{static_cast<std::size_t>(use.first[at]), number}].push_back(element.index);
     }
     if (!padding.empty() && !equation.vocabulary && !equation.expression.constant)
-      add(violations_, "padding", "equation of", equation.live_name(), fmt::format("{} of {} come from no tensor", ranges_of(padding, traced.shape), to_string(traced.shape)));
+      add(violations_, "padding", "equation of", equation.live_name(),
+          fmt::format("{} of {} come from no tensor", ranges_of(padding, traced.shape), to_string(traced.shape)));
   }
 
   Use& use_of(std::int32_t tensor) {
@@ -96,29 +106,43 @@ class ElementUse {
     std::vector<std::int64_t> unused, echoed;
     for (std::size_t i = 0; i < use.first.size(); ++i)
       if (use.first[i] < 0) (use.echoed[i] ? echoed : unused).push_back(static_cast<std::int64_t>(i));
-    if (!unused.empty()) add(violations_, "unused", "tensor", name, fmt::format("{} of {} are used by no equation", ranges_of(unused, shape), to_string(shape)));
+    if (!unused.empty())
+      add(violations_, "unused", "tensor", name,
+          fmt::format("{} of {} are used by no equation", ranges_of(unused, shape), to_string(shape)));
     if (!echoed.empty())
-      add(violations_, "echo-only", "tensor", name, fmt::format("{} of {} reach Megatron only as echo, so an export cannot give them back", ranges_of(echoed, shape), to_string(shape)));
+      add(violations_, "echo-only", "tensor", name,
+          fmt::format("{} of {} reach Megatron only as echo, so an export cannot give them back",
+                      ranges_of(echoed, shape), to_string(shape)));
   }
 
-  void overlap(const std::string& name, const Shape& shape, std::pair<std::size_t, std::size_t> equations, const std::vector<std::int64_t>& elements) {
+  void overlap(const std::string& name, const Shape& shape, std::pair<std::size_t, std::size_t> equations,
+               const std::vector<std::int64_t>& elements) {
     const auto parameter_name = [&](std::size_t i) { return folded(stated_.set.equations[i].live_name()).name; };
     const bool same = equations.first == equations.second;
-    const auto by = same ? "in the equation of " + parameter_name(equations.first) : fmt::format("by the equations of {} and {}", parameter_name(equations.first), parameter_name(equations.second));
+    const auto by = same ? "in the equation of " + parameter_name(equations.first)
+                         : fmt::format("by the equations of {} and {}", parameter_name(equations.first),
+                                       parameter_name(equations.second));
     const bool whole = static_cast<std::int64_t>(elements.size()) == element_count(shape);
     std::string remedy;
-    if (const auto other = forgotten(name, shape)) remedy = fmt::format("Did you mean {}, which no equation uses?", folded(*other).name);
-    else if (!whole) remedy = "Let the slices follow one another; did you mean concat of the parts?";
-    else remedy = "Use it once, and echo(…) where Megatron has it once more";
-    add(violations_, "overlap", "tensor", name, fmt::format("{} of {} are used twice {}", ranges_of(elements, shape), to_string(shape), by), std::move(remedy));
+    if (const auto other = forgotten(name, shape))
+      remedy = fmt::format("Did you mean {}, which no equation uses?", folded(*other).name);
+    else if (!whole)
+      remedy = "Let the slices follow one another; did you mean concat of the parts?";
+    else
+      remedy = "Use it once, and echo(…) where Megatron has it once more";
+    add(violations_, "overlap", "tensor", name,
+        fmt::format("{} of {} are used twice {}", ranges_of(elements, shape), to_string(shape), by), std::move(remedy));
   }
 
   // A tensor of the same layer and shape that the family names and forgets.
   std::optional<std::string> forgotten(const std::string& name, const Shape& shape) const {
     const auto place = folded(name).where;
     for (const auto& node : stated_.nodes) {
-      if (node.operation != WB_TENSOR || node.made_up || node.shape != shape || node.name == name || folded(node.name).where != place) continue;
-      if (std::ranges::find(tracer_.tensors(), node.name, &TracedTensor::name) == tracer_.tensors().end()) return node.name;
+      if (node.operation != WB_TENSOR || node.made_up || node.shape != shape || node.name == name ||
+          folded(node.name).where != place)
+        continue;
+      if (std::ranges::find(tracer_.tensors(), node.name, &TracedTensor::name) == tracer_.tensors().end())
+        return node.name;
     }
     return {};
   }
@@ -139,6 +163,8 @@ std::vector<std::size_t> traceable(const Recording& stated) {
   return numbers;
 }
 
-void check_element_use(const Recording& stated, Tracer& tracer, std::vector<Violation>& violations) { ElementUse{stated, tracer, violations}.check(); }
+void check_element_use(const Recording& stated, Tracer& tracer, std::vector<Violation>& violations) {
+  ElementUse{stated, tracer, violations}.check();
+}
 
 }  // namespace weighbridge

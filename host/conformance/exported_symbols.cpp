@@ -34,8 +34,11 @@ std::vector<std::string> exported_symbols(const std::filesystem::path& library) 
   std::string bytes(file->size(), '\0');
   if (!file->read(0, std::span{bytes.data(), bytes.size()})) return names;
   const auto header = at<Elf64_Ehdr>(bytes, 0);
-  if (!header || std::memcmp(header->e_ident, ELFMAG, SELFMAG) != 0 || header->e_ident[EI_CLASS] != ELFCLASS64) return names;
-  const auto section = [&](std::uint64_t number) { return at<Elf64_Shdr>(bytes, header->e_shoff + number * sizeof(Elf64_Shdr)); };
+  if (!header || std::memcmp(header->e_ident, ELFMAG, SELFMAG) != 0 || header->e_ident[EI_CLASS] != ELFCLASS64)
+    return names;
+  const auto section = [&](std::uint64_t number) {
+    return at<Elf64_Shdr>(bytes, header->e_shoff + number * sizeof(Elf64_Shdr));
+  };
   for (std::uint64_t i = 0; i < header->e_shnum; ++i) {
     const auto table = section(i);
     if (!table || table->sh_type != SHT_DYNSYM) continue;

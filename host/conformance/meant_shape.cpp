@@ -13,8 +13,11 @@ std::optional<Shape> meant_shape(const RecordedNode& node, const std::vector<Rec
   Shape shape = operands.empty() ? Shape{} : *operands.front();
   const auto axis = numbers.empty() || numbers[0] < 0 ? shape.size() : static_cast<std::size_t>(numbers[0]);
   switch (node.operation) {
-    case WB_TENSOR: case WB_FILL: case WB_RESHAPE: shape = numbers; break;
-    case WB_CONCAT: case WB_INTERLEAVE:
+    case WB_TENSOR:
+    case WB_FILL:
+    case WB_RESHAPE: shape = numbers; break;
+    case WB_CONCAT:
+    case WB_INTERLEAVE:
       if (axis >= shape.size()) return {};
       for (std::size_t i = 1; i < operands.size(); ++i) {
         if (operands[i]->size() <= axis) return {};
@@ -32,7 +35,8 @@ std::optional<Shape> meant_shape(const RecordedNode& node, const std::vector<Rec
     case WB_TRANSPOSE: {
       Shape turned;
       for (const auto from : numbers)
-        if (from >= 0 && from < static_cast<std::int64_t>(shape.size())) turned.push_back(shape[static_cast<std::size_t>(from)]);
+        if (from >= 0 && from < static_cast<std::int64_t>(shape.size()))
+          turned.push_back(shape[static_cast<std::size_t>(from)]);
       if (turned.size() == shape.size()) shape = turned;
       break;
     }
@@ -40,7 +44,9 @@ std::optional<Shape> meant_shape(const RecordedNode& node, const std::vector<Rec
       if (axis >= shape.size() || numbers.size() != 2) return {};
       shape[axis] = std::max(shape[axis], numbers[1]);
       break;
-    case WB_CAST: case WB_ADD: case WB_ECHO: break;
+    case WB_CAST:
+    case WB_ADD:
+    case WB_ECHO: break;
     case WB_DECODE:
       if (numbers.size() < 3) return {};
       shape.assign(numbers.begin() + 2, numbers.end());

@@ -137,7 +137,8 @@ std::string plain_mixer(std::string_view name) {
 // "mixer.in_proj.weight.z" is a part of "mixer.in_proj.weight".
 std::string_view without_part(std::string_view name) {
   for (const auto* whole : {".in_proj.weight.", ".conv1d.weight.", ".conv1d.bias."})
-    if (const auto at = name.rfind(whole); at != name.npos) return name.substr(0, at + std::string_view{whole}.size() - 1);
+    if (const auto at = name.rfind(whole); at != name.npos)
+      return name.substr(0, at + std::string_view{whole}.size() - 1);
   return name;
 }
 
@@ -148,7 +149,8 @@ const KnownParameter* known_parameter(std::string_view name) {
   const auto whole = without_part(plain);
   const KnownParameter* longest = nullptr;
   for (const auto& known : kKnown) {
-    const bool ends = whole == known.name || (whole.ends_with(known.name) && whole[whole.size() - known.name.size() - 1] == '.');
+    const bool ends =
+        whole == known.name || (whole.ends_with(known.name) && whole[whole.size() - known.name.size() - 1] == '.');
     if (ends && (longest == nullptr || known.name.size() > longest->name.size())) longest = &known;
   }
   return longest;

@@ -14,7 +14,7 @@ struct KnownParameter {
   std::string_view name;       // the end of the name: "self_attention.linear_qkv.weight"
   std::optional<Split> split;  // nothing where models differ
   enum class State : unsigned char { any = 0, kept, absent } state{};  // of the module
-  bool gated{};                // gate above up where the model is gated
+  bool gated{};                                                        // gate above up where the model is gated
 };
 
 // The parameter of that name within a layer, or outside any; null for one that is not known.

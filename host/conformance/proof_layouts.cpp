@@ -15,7 +15,8 @@ ProofLayout layout(std::int64_t tensor, std::int64_t pipeline, std::int64_t expe
   say("--tp", tensor);
   say("--pp", pipeline);
   say("--ep", expert);
-  if (storage == MegatronStorage::torch) made.text += made.text.empty() ? "--ckpt-format torch" : " --ckpt-format torch";
+  if (storage == MegatronStorage::torch)
+    made.text += made.text.empty() ? "--ckpt-format torch" : " --ckpt-format torch";
   if (made.text.empty()) made.text = "one rank";
   made.target.storage = storage;
   made.target.layout.tensor = tensor;

@@ -71,8 +71,10 @@ int32_t get(wb_call* call, uint32_t document, wb_string path, wb_value* out) {
   own(call).look_at(path);
   const auto result = host_table().get(call, document, path, out);
   if (result != WB_OK) return result;
-  if (document == WB_DOCUMENT_HUGGING_FACE) own(call).recording.read.insert(path_in_whole(*call, view(path), false));
-  else if (call->question != Question::equations) own(call).recording.read.insert(text(path));
+  if (document == WB_DOCUMENT_HUGGING_FACE)
+    own(call).recording.read.insert(path_in_whole(*call, view(path), false));
+  else if (call->question != Question::equations)
+    own(call).recording.read.insert(text(path));
   if (out->kind == WB_VALUE_STRING) out->string = own(call).lend(out->string);
   return result;
 }
@@ -96,7 +98,8 @@ uint32_t has_source(wb_call* call) { return host_table().has_source(call); }
 
 std::string_view hint(std::uint32_t operation) {
   switch (operation) {
-    case WB_CONCAT: case WB_STACK: return "Operands agree in every axis but the one along which they are joined";
+    case WB_CONCAT:
+    case WB_STACK: return "Operands agree in every axis but the one along which they are joined";
     case WB_INTERLEAVE: return "The groups must divide the rows of every operand; they are the key heads";
     case WB_SLICE: return "A slice lies within its operand and is not empty";
     case WB_RESHAPE: return "A reshape keeps the number of elements";
@@ -113,10 +116,17 @@ wb_expression stand_in(CheckedCall& call, const wb_node& node, RecordedNode made
   auto problem = std::exchange(call.failure, {});
   Refusal refusal{"expression", {}, std::move(problem), std::string{hint(node.operation)}, 0};
   if (const auto name = hugging_face_name(call, view(node.name)); node.operation == WB_TENSOR)
-    if (const auto known = call.set.algebra.find(name); known && call.set.algebra.leaves()[*known].shape != made.integers)
-      refusal = {"shapes-differ", "tensor " + name, fmt::format("{} in one place and {} in another", to_string(call.set.algebra.leaves()[*known].shape), to_string(made.integers)), {}, 0};
+    if (const auto known = call.set.algebra.find(name);
+        known && call.set.algebra.leaves()[*known].shape != made.integers)
+      refusal = {"shapes-differ",
+                 "tensor " + name,
+                 fmt::format("{} in one place and {} in another", to_string(call.set.algebra.leaves()[*known].shape),
+                             to_string(made.integers)),
+                 {},
+                 0};
   const auto name = fmt::format("{}{}", kMadeUp, call.recording.nodes.size());
-  const wb_node tensor{sizeof(wb_node), WB_TENSOR, 0, 0, {name.data(), name.size()}, shape->data(), shape->size(), nullptr, 0};
+  const wb_node tensor{sizeof(wb_node), WB_TENSOR,     0,       0, {name.data(), name.size()},
+                       shape->data(),   shape->size(), nullptr, 0};
   refusal.handle = host_table().expression(&call, &tensor);
   if (refusal.handle == 0) return 0;
   made.shape = *shape;
@@ -131,13 +141,20 @@ wb_expression recorded_expression(CheckedCall& call, const wb_node& node) {
   if (!call.failure.empty()) return 0;  // the plugin goes on after a failure
   const auto handle = host_table().expression(&call, &node);
   if (node.struct_size < sizeof(wb_node)) return 0;
-  RecordedNode made{node.operation, node.dtype, node.number, text(node.name), Shape(node.integers, node.integers + node.integer_count),
-                    std::vector<std::uint32_t>(node.operands, node.operands + node.operand_count), {}, false};
+  RecordedNode made{node.operation,
+                    node.dtype,
+                    node.number,
+                    text(node.name),
+                    Shape(node.integers, node.integers + node.integer_count),
+                    std::vector<std::uint32_t>(node.operands, node.operands + node.operand_count),
+                    {},
+                    false};
   for (const auto operand : made.operands)
     if (operand == 0 || operand > nodes.size()) return 0;  // said by the host
   if (node.operation == WB_TENSOR) {
     made.name = hugging_face_name(call, view(node.name));
-    if (const auto found = call.substitutes.find(made.name); handle != 0 && found != call.substitutes.end()) made = nodes[found->second - 1];
+    if (const auto found = call.substitutes.find(made.name); handle != 0 && found != call.substitutes.end())
+      made = nodes[found->second - 1];
   }
   if (handle == 0) return stand_in(call, node, std::move(made));
   made.shape = call.expressions[handle - 1].shape;
@@ -164,7 +181,8 @@ int32_t equation(wb_call* call, const wb_equation* stated) {
   if (stated->struct_size < sizeof(wb_equation)) return result;
   for (const auto text : {stated->stack, stated->name, stated->live}) own(call).look_at(text);
   if (result != WB_OK) {  // noted, so that the next fault is found too
-    own(call).recording.refusals.push_back({"expression", fmt::format("equation of {}", view(stated->name)), std::exchange(call->failure, {}), {}, 0});
+    own(call).recording.refusals.push_back(
+        {"expression", fmt::format("equation of {}", view(stated->name)), std::exchange(call->failure, {}), {}, 0});
     return WB_OK;
   }
   if (call->set.equations.size() > before) own(call).recording.roots.push_back(stated->expression);
@@ -190,7 +208,8 @@ int32_t copy(wb_call* call, wb_string from, wb_string to) {
   own(call).look_at(from);
   own(call).look_at(to);
   const auto result = host_table().copy(call, from, to);
-  if (result == WB_OK && call->written != call->hugging_face) own(call).recording.read.insert(path_in_whole(*call, view(from), false));
+  if (result == WB_OK && call->written != call->hugging_face)
+    own(call).recording.read.insert(path_in_whole(*call, view(from), false));
   return result;
 }
 
@@ -201,8 +220,9 @@ int32_t substitute(wb_call* call, wb_string name, wb_expression expression) {
 }
 
 const wb_host& checking_table() {
-  static constexpr wb_host table{sizeof(wb_host), WB_ABI_MAJOR, WB_ABI_MINOR, fail,    note,      get,       set,  tensor,
-                                 has_source,      expression,   equation,     declare, extension, component, copy, substitute};
+  static constexpr wb_host table{
+      sizeof(wb_host), WB_ABI_MAJOR, WB_ABI_MINOR, fail,    note,      get,       set,  tensor,
+      has_source,      expression,   equation,     declare, extension, component, copy, substitute};
   return table;
 }
 
@@ -236,7 +256,8 @@ Recording ask(const Family& family, int32_t (*function)(const wb_host*, wb_call*
   return std::move(recording);
 }
 
-Recording translated(const Family& family, int32_t (*function)(const wb_host*, wb_call*), const ConfigDocument& from, bool from_hugging_face, Taking taking) {
+Recording translated(const Family& family, int32_t (*function)(const wb_host*, wb_call*), const ConfigDocument& from,
+                     bool from_hugging_face, Taking taking) {
   ConfigDocument to;
   auto recording = ask(family, function, taking, [&](CheckedCall& call) {
     call.hugging_face = from_hugging_face ? &from : &to;
@@ -258,7 +279,8 @@ Recording record_to_hugging_face(const Family& family, const ConfigDocument& meg
   return translated(family, family.table->to_hugging_face, megatron, false, {});
 }
 
-Recording record_equations(const Family& family, const ConfigDocument& hugging_face, const ConfigDocument& megatron, const Catalogue* source, Taking taking) {
+Recording record_equations(const Family& family, const ConfigDocument& hugging_face, const ConfigDocument& megatron,
+                           const Catalogue* source, Taking taking) {
   return ask(family, family.table->equations, taking, [&](CheckedCall& call) {
     call.hugging_face = &hugging_face;
     call.megatron = &megatron;

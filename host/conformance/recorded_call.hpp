@@ -11,10 +11,10 @@
 #include <string>
 #include <vector>
 
+#include "checkpoints/config_document.hpp"
 #include "conformance/violation.hpp"
 #include "families/registry.hpp"
 #include "mapping/equation.hpp"
-#include "checkpoints/config_document.hpp"
 #include "tensor/stored_tensor.hpp"
 
 namespace weighbridge {
@@ -27,8 +27,8 @@ struct RecordedNode {
   std::string name;  // of a tensor, in the whole model; of a codec
   Shape integers;
   std::vector<std::uint32_t> operands;
-  Shape shape;       // of the result
-  bool made_up{};    // stands for a refused expression, or uses one
+  Shape shape;     // of the result
+  bool made_up{};  // stands for a refused expression, or uses one
 };
 
 // A refused expression.
@@ -38,17 +38,17 @@ struct Refusal {
 };
 
 struct Recording {
-  bool failed{};          // then `failure` says why, and nothing below is complete
+  bool failed{};  // then `failure` says why, and nothing below is complete
   std::string failure;
-  bool threw{}, silent{}; // an exception came out; it failed without a sentence
-  bool kept_text{};       // it passed a text that an earlier call lent
-  std::optional<bool> answer;               // of recognises
-  ConfigDocument written;                   // of the translations
-  EquationSet set;                          // of the equations
-  std::vector<RecordedNode> nodes;          // handle 1 is the first
-  std::vector<std::uint32_t> roots;         // handle of each of set.equations
+  bool threw{}, silent{};            // an exception came out; it failed without a sentence
+  bool kept_text{};                  // it passed a text that an earlier call lent
+  std::optional<bool> answer;        // of recognises
+  ConfigDocument written;            // of the translations
+  EquationSet set;                   // of the equations
+  std::vector<RecordedNode> nodes;   // handle 1 is the first
+  std::vector<std::uint32_t> roots;  // handle of each of set.equations
   std::vector<Refusal> refusals;
-  std::set<std::string> read;               // paths of the document that was translated which were there and were asked for
+  std::set<std::string> read;  // paths of the document that was translated which were there and were asked for
   std::vector<std::string> notes;
 };
 
@@ -57,8 +57,8 @@ class Turns {
  public:
   Turns();
   ~Turns();
-  void begin(int who);   // before a thread's first step
-  void step(int who);    // the other one's turn, until it steps or is done
+  void begin(int who);  // before a thread's first step
+  void step(int who);   // the other one's turn, until it steps or is done
   void end(int who);
 
  private:

@@ -13,7 +13,8 @@ Result<const std::string*> StoredValues::content(std::uint32_t file) {
   auto input = InputFile::open(catalogue_.files[file]);
   if (!input) return input.error();
   found->second.resize(input->size());
-  if (auto status = input->read(0, std::span{found->second.data(), found->second.size()}); !status) return status.error();
+  if (auto status = input->read(0, std::span{found->second.data(), found->second.size()}); !status)
+    return status.error();
   return &found->second;
 }
 
@@ -32,7 +33,8 @@ Status StoredValues::each(const StoredTensor& tensor, const std::function<void(c
       }
       const auto offset = extent.offset + static_cast<std::uint64_t>(element) * size;
       if (offset + size > (*bytes)->size())
-        return Error{Error::Kind::format, catalogue_.files[extent.file].string(), tensor.name, "lies beyond the end of its file", "Report it"};
+        return Error{Error::Kind::format, catalogue_.files[extent.file].string(), tensor.name,
+                     "lies beyond the end of its file", "Report it"};
       visit(at, element_bits(tensor.dtype, reinterpret_cast<const std::byte*>((*bytes)->data() + offset), 0));
     }
   }

@@ -16,17 +16,24 @@ void state_dtype(ConfigDocument& config, DType dtype) {
   const auto& known = std::as_const(config);
   for (const std::string part : {"", "text_config.", "audio_config.", "vision_config."})
     for (const auto* key : {"torch_dtype", "dtype"})
-      if (const auto* value = known.find(part + key); value != nullptr && value->is_string()) (void)config.set(part + key, boost::json::value(torch_name(dtype)));
-  if (known.find("torch_dtype") == nullptr && known.find("dtype") == nullptr) (void)config.set("torch_dtype", boost::json::value(torch_name(dtype)));
+      if (const auto* value = known.find(part + key); value != nullptr && value->is_string())
+        (void)config.set(part + key, boost::json::value(torch_name(dtype)));
+  if (known.find("torch_dtype") == nullptr && known.find("dtype") == nullptr)
+    (void)config.set("torch_dtype", boost::json::value(torch_name(dtype)));
 }
 
 Error cannot_write(const std::filesystem::path& file) {
-  return {Error::Kind::io, file.string(), {}, "cannot be written", "Free space in the temporary folder, or name another with TMPDIR"};
+  return {Error::Kind::io,
+          file.string(),
+          {},
+          "cannot be written",
+          "Free space in the temporary folder, or name another with TMPDIR"};
 }
 
 }  // namespace
 
-SyntheticModel::SyntheticModel(const Recording& stated, ConfigDocument config, DType dtype) : config_{std::move(config)}, dtype_{dtype} {
+SyntheticModel::SyntheticModel(const Recording& stated, ConfigDocument config, DType dtype)
+    : config_{std::move(config)}, dtype_{dtype} {
   state_dtype(config_, dtype);
   const auto& leaves = stated.set.algebra.leaves();
   std::vector<bool> added(leaves.size());
@@ -63,7 +70,9 @@ std::uint64_t SyntheticModel::bits_of(const SyntheticTensor& tensor, std::int64_
   }
 }
 
-double SyntheticModel::value_of(const SyntheticTensor& tensor, std::int64_t index) const { return real_value(dtype_, bits_of(tensor, index)).value_or(0); }
+double SyntheticModel::value_of(const SyntheticTensor& tensor, std::int64_t index) const {
+  return real_value(dtype_, bits_of(tensor, index)).value_or(0);
+}
 
 std::string SyntheticModel::holder_of(double value) const {
   for (const auto& tensor : tensors_)
@@ -87,7 +96,8 @@ Status SyntheticModel::write(const std::filesystem::path& folder) const {
     for (std::int64_t k = 0; k < element_count(tensors_[i].shape).value_or(0); ++k) {
       const auto pattern = bits_of(tensors_[i], k);
       for (std::size_t byte = 0; byte < size; ++byte)
-        bytes[static_cast<std::size_t>(layout->offsets[i]) + static_cast<std::size_t>(k) * size + byte] = static_cast<char>(pattern >> (8 * byte) & 255);
+        bytes[static_cast<std::size_t>(layout->offsets[i]) + static_cast<std::size_t>(k) * size + byte] =
+            static_cast<char>(pattern >> (8 * byte) & 255);
     }
   const auto file = folder / "model.safetensors";
   std::ofstream stream{file, std::ios::binary};

@@ -22,7 +22,9 @@ Traced made(Shape shape, auto&& element) {
   return result;
 }
 
-const TracedElement& at(const Traced& array, const Shape& coordinates) { return array.elements[static_cast<std::size_t>(index_of(coordinates, array.shape))]; }
+const TracedElement& at(const Traced& array, const Shape& coordinates) {
+  return array.elements[static_cast<std::size_t>(index_of(coordinates, array.shape))];
+}
 
 // extent / groups entries of each operand in turn, `groups` times. One group is concatenation.
 Traced interleaved(std::size_t axis, std::int64_t groups, const std::vector<const Traced*>& operands) {
@@ -73,7 +75,8 @@ Traced Tracer::evaluate(const RecordedNode& node) {
   const auto number = [&](std::size_t i) { return node.integers[i]; };
   const auto axis = static_cast<std::size_t>(node.integers.empty() ? 0 : number(0));
   switch (node.operation) {
-    case WB_TENSOR: case WB_DECODE: {
+    case WB_TENSOR:
+    case WB_DECODE: {
       const auto name = node.operation == WB_TENSOR ? node.name : nodes_[node.operands[0] - 1].name + " (decoded)";
       const auto which = tensor(name, node.shape);
       std::int64_t next = 0;
@@ -105,11 +108,16 @@ Traced Tracer::evaluate(const RecordedNode& node) {
       return result;
     }
     case WB_PAD:
-      return made(node.shape, [&](const Shape& where) { return where[axis] < operands[0]->shape[axis] ? at(*operands[0], where) : TracedElement{}; });
+      return made(node.shape, [&](const Shape& where) {
+        return where[axis] < operands[0]->shape[axis] ? at(*operands[0], where) : TracedElement{};
+      });
     case WB_CAST: return changed(*operands[0], [&](TracedElement& element) { element.cast = node.dtype; });
-    case WB_ADD: return changed(*operands[0], [&](TracedElement& element) { element.addend = element.tensor < 0 ? 0 : node.number; });
+    case WB_ADD:
+      return changed(*operands[0],
+                     [&](TracedElement& element) { element.addend = element.tensor < 0 ? 0 : node.number; });
     case WB_ECHO: return changed(*operands[0], [](TracedElement& element) { element.echo = true; });
-    default: return made(node.shape, [&](const Shape&) { return TracedElement{-1, false, 0, 0, node.number}; });  // fill
+    default:
+      return made(node.shape, [&](const Shape&) { return TracedElement{-1, false, 0, 0, node.number}; });  // fill
   }
 }
 

@@ -15,9 +15,9 @@ namespace weighbridge {
 struct TracedElement {
   std::int32_t tensor{-1};  // of Tracer::tensors(); -1: of none, a zero
   bool echo{};
-  std::uint32_t cast{};     // WB_DTYPE_* it is cast to; 0: none
-  std::int64_t index{};     // row-major
-  double addend{};          // of padding and fill the number itself
+  std::uint32_t cast{};  // WB_DTYPE_* it is cast to; 0: none
+  std::int64_t index{};  // row-major
+  double addend{};       // of padding and fill the number itself
 };
 
 struct Traced {

@@ -8,12 +8,12 @@
 namespace weighbridge {
 
 struct Violation {
-  std::string rule;      // id of a rule: rules()
-  std::string family;    // id of the family; empty where it is about the plugin
-  std::string check;     // name of the check that showed it; empty where it needs none
-  std::string subject;   // "equation of decoder.layers.{L}.mlp.linear_fc1.weight", "tensor …", "config field …"
-  std::string problem;   // a sentence without a full stop
-  std::string remedy;    // likewise; the rule's own where it is empty
+  std::string rule;     // id of a rule: rules()
+  std::string family;   // id of the family; empty where it is about the plugin
+  std::string check;    // name of the check that showed it; empty where it needs none
+  std::string subject;  // "equation of decoder.layers.{L}.mlp.linear_fc1.weight", "tensor …", "config field …"
+  std::string problem;  // a sentence without a full stop
+  std::string remedy;   // likewise; the rule's own where it is empty
   std::vector<std::string> where{};  // layers and experts that share it: "L=0, E=3"; empty where there are none
 };
 

@@ -33,8 +33,16 @@ void clear(const fs::path& folder) {
 // Of one type of weights.
 class Proof {
  public:
-  Proof(const Recording& stated, const SyntheticModel& model, const fs::path& scratch, Registry& registry, std::string architecture, std::vector<Violation>& violations, WeightProof& account)
-      : stated_{stated}, tracer_{stated.nodes}, model_{model}, scratch_{scratch}, registry_{registry}, architecture_{std::move(architecture)}, violations_{violations}, account_{account} {}
+  Proof(const Recording& stated, const SyntheticModel& model, const fs::path& scratch, Registry& registry,
+        std::string architecture, std::vector<Violation>& violations, WeightProof& account)
+      : stated_{stated},
+        tracer_{stated.nodes},
+        model_{model},
+        scratch_{scratch},
+        registry_{registry},
+        architecture_{std::move(architecture)},
+        violations_{violations},
+        account_{account} {}
 
   // Whether the layout was proven; one that the model does not divide into is left out.
   bool layout(const ProofLayout& layout, std::string_view type, bool without_source) {
@@ -46,7 +54,8 @@ class Proof {
     if (!planned) {
       if (planned.error().kind == Error::Kind::usage) {
         auto left = fmt::format("{}: {}", layout.text, planned.error().problem);
-        if (std::ranges::find(account_.left_out, left) == account_.left_out.end()) account_.left_out.push_back(std::move(left));
+        if (std::ranges::find(account_.left_out, left) == account_.left_out.end())
+          account_.left_out.push_back(std::move(left));
         return false;
       }
       refused("import", planned.error());
@@ -65,7 +74,13 @@ class Proof {
 
  private:
   void refused(std::string_view what, const Error& error) {
-    violations_.push_back({"refused", {}, {}, std::string{what}, error.subject.empty() ? error.problem : fmt::format("{}: {}", error.subject, error.problem), error.remedy, {where_}});
+    violations_.push_back({"refused",
+                           {},
+                           {},
+                           std::string{what},
+                           error.subject.empty() ? error.problem : fmt::format("{}: {}", error.subject, error.problem),
+                           error.remedy,
+                           {where_}});
   }
 
   bool carried_out(std::string_view what, const Conversion& conversion, const fs::path& folder) {
@@ -109,17 +124,27 @@ class Proof {
       if (first) violations_.push_back(*std::move(first));
       good = good && !first;
     }
-    if (layout.target.storage == MegatronStorage::torch && layout.target.layout.pipeline * layout.target.layout.expert == 1)
-      good = compare_rank_slices(stated_, tracer_, model_, *checkpoint, values, layout.target.layout.tensor, account_.elements, violations_) && good;
+    if (layout.target.storage == MegatronStorage::torch &&
+        layout.target.layout.pipeline * layout.target.layout.expert == 1)
+      good = compare_rank_slices(stated_, tracer_, model_, *checkpoint, values, layout.target.layout.tensor,
+                                 account_.elements, violations_) &&
+             good;
     return good;
   }
 
-  Violation wrong_element(const Equation& equation, const Shape& at, const ExpectedElement& expected, const std::optional<double>& found) const {
+  Violation wrong_element(const Equation& equation, const Shape& at, const ExpectedElement& expected,
+                          const std::optional<double>& found) const {
     const auto fold = folded(equation.live_name());
     const auto holder = found ? model_.holder_of(*found) : std::string{};
-    Violation violation{"value", {}, {}, "equation of " + fold.name,
-                        fmt::format("element {} should be {} ({}) and is {}{}", to_string(at), expected.value, expected.origin.empty() ? "of no tensor" : expected.origin,
-                                    found ? fmt::format("{}", *found) : "no number", holder.empty() ? "" : fmt::format(" ({})", holder)), {}};
+    Violation violation{"value",
+                        {},
+                        {},
+                        "equation of " + fold.name,
+                        fmt::format("element {} should be {} ({}) and is {}{}", to_string(at), expected.value,
+                                    expected.origin.empty() ? "of no tensor" : expected.origin,
+                                    found ? fmt::format("{}", *found) : "no number",
+                                    holder.empty() ? "" : fmt::format(" ({})", holder)),
+                        {}};
     violation.where.push_back(fold.where.empty() ? where_ : fmt::format("{}: {}", where_, fold.where));
     return violation;
   }
@@ -127,8 +152,10 @@ class Proof {
   bool exported(const fs::path& megatron, const fs::path& reference, std::string_view what) {
     ExportOptions options;
     options.megatron = megatron;
-    if (!reference.empty()) options.reference = reference;
-    else options.architecture = architecture_;
+    if (!reference.empty())
+      options.reference = reference;
+    else
+      options.architecture = architecture_;
     const auto planned = prepare_export(options, registry_);
     if (!planned) return refused(what, planned.error()), false;
     const auto folder = scratch_ / "exported";
@@ -156,7 +183,8 @@ class Proof {
         continue;
       }
       if (found->second.shape != tensor.shape) {
-        tell(tensor.name, fmt::format("is {} and comes back as {}", to_string(tensor.shape), to_string(found->second.shape)));
+        tell(tensor.name,
+             fmt::format("is {} and comes back as {}", to_string(tensor.shape), to_string(found->second.shape)));
         continue;
       }
       std::string first;
@@ -166,7 +194,8 @@ class Proof {
         for (std::size_t axis = 0; axis < at.size(); ++axis) index = index * tensor.shape[axis] + at[axis];
         const auto value = real_value(found->second.dtype, bits);
         if (first.empty() && value != model_.value_of(tensor, index))
-          first = fmt::format("element {} is {} and comes back as {}", to_string(at), model_.value_of(tensor, index), value.value_or(0));
+          first = fmt::format("element {} is {} and comes back as {}", to_string(at), model_.value_of(tensor, index),
+                              value.value_or(0));
       });
       if (!status) return refused(what, status.error()), false;
       if (!first.empty()) tell(tensor.name, std::move(first));
@@ -186,8 +215,9 @@ class Proof {
 
 }  // namespace
 
-WeightProof prove_weights(const Family& family, const ConfigDocument& config, const ConfigDocument& document, const Recording& stated,
-                          bool all, const fs::path& scratch, Registry& registry, std::vector<Violation>& violations) {
+WeightProof prove_weights(const Family& family, const ConfigDocument& config, const ConfigDocument& document,
+                          const Recording& stated, bool all, const fs::path& scratch, Registry& registry,
+                          std::vector<Violation>& violations) {
   WeightProof account;
   const auto before = violations.size();
   auto types = std::vector{DType::bf16};
@@ -198,7 +228,8 @@ WeightProof prove_weights(const Family& family, const ConfigDocument& config, co
     // With tensors to look at a family may state more.
     const auto seen = record_equations(family, config, document, &catalogue);
     if (seen.failed) {
-      violations.push_back({"translation", {}, {}, "equations", "fails where there are tensors to look at: " + seen.failure, {}});
+      violations.push_back(
+          {"translation", {}, {}, "equations", "fails where there are tensors to look at: " + seen.failure, {}});
       return account;
     }
     const SyntheticModel model{seen, config, type};
@@ -210,7 +241,8 @@ WeightProof prove_weights(const Family& family, const ConfigDocument& config, co
     for (const auto& layout : proof_layouts(document.root(), all && type == DType::bf16)) {
       const bool proven = proof.layout(layout, torch_name(type), type == DType::bf16 && layout.text == "one rank");
       if (violations.size() > before) return account;  // other layouts would say the same again
-      if (proven && std::ranges::find(account.layouts, layout.text) == account.layouts.end()) account.layouts.push_back(layout.text);
+      if (proven && std::ranges::find(account.layouts, layout.text) == account.layouts.end())
+        account.layouts.push_back(layout.text);
     }
     clear(scratch / "hf");
   }

@@ -24,7 +24,8 @@ struct WeightProof {
 };
 
 // `stated`: the equations without a source. `all`: every type and layout, else one type and two layouts. `scratch`: an existing folder.
-WeightProof prove_weights(const Family& family, const ConfigDocument& config, const ConfigDocument& document, const Recording& stated,
-                          bool all, const std::filesystem::path& scratch, Registry& registry, std::vector<Violation>& violations);
+WeightProof prove_weights(const Family& family, const ConfigDocument& config, const ConfigDocument& document,
+                          const Recording& stated, bool all, const std::filesystem::path& scratch, Registry& registry,
+                          std::vector<Violation>& violations);
 
 }  // namespace weighbridge

@@ -8,9 +8,15 @@ struct ExportsMore {
   static constexpr std::string_view id = "exports_more";
   static constexpr std::string_view architectures[] = {"ExportsMoreForCausalLM"};
   static constexpr std::string_view model_types[] = {"exports_more"};
-  static void to_megatron(weighbridge::Config, weighbridge::Config, weighbridge::Notes) { throw weighbridge::Failure("it knows no model"); }
-  static void to_hugging_face(weighbridge::Config, weighbridge::Config, weighbridge::Notes) { throw weighbridge::Failure("it knows no model"); }
-  static void equations(const weighbridge::Config&, weighbridge::Model&) { throw weighbridge::Failure("it knows no model"); }
+  static void to_megatron(weighbridge::Config, weighbridge::Config, weighbridge::Notes) {
+    throw weighbridge::Failure("it knows no model");
+  }
+  static void to_hugging_face(weighbridge::Config, weighbridge::Config, weighbridge::Notes) {
+    throw weighbridge::Failure("it knows no model");
+  }
+  static void equations(const weighbridge::Config&, weighbridge::Model&) {
+    throw weighbridge::Failure("it knows no model");
+  }
 };
 
 }  // namespace

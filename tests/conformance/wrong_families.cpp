@@ -14,8 +14,13 @@ using namespace weighbridge;
 
 struct Sizes {
   explicit Sizes(const Config& c)
-      : hidden{c.integer("hidden_size")}, ffn{c.integer("intermediate_size")}, rows{c.integer("vocab_size")}, layers{c.integer("num_hidden_layers")},
-        groups{c.integer("num_key_value_heads", c.integer("num_attention_heads"))}, query{c.integer("num_attention_heads") * head_width(c)}, key{groups * head_width(c)} {}
+      : hidden{c.integer("hidden_size")},
+        ffn{c.integer("intermediate_size")},
+        rows{c.integer("vocab_size")},
+        layers{c.integer("num_hidden_layers")},
+        groups{c.integer("num_key_value_heads", c.integer("num_attention_heads"))},
+        query{c.integer("num_attention_heads") * head_width(c)},
+        key{groups * head_width(c)} {}
   std::int64_t hidden, ffn, rows, layers, groups, query, key;
 };
 
@@ -51,8 +56,10 @@ struct Sound {
 
   static void equations(const Config& c, Model& model) {
     const Sizes s{c};
-    model["embedding.word_embeddings.weight"] = vocabulary(model.tensor("model.embed_tokens.weight", {s.rows, s.hidden}));
-    for (const auto& [decoder, hf, index] : model.layers("decoder.layers.", "model.layers.", s.layers)) F::layer(s, decoder, hf, index);
+    model["embedding.word_embeddings.weight"] =
+        vocabulary(model.tensor("model.embed_tokens.weight", {s.rows, s.hidden}));
+    for (const auto& [decoder, hf, index] : model.layers("decoder.layers.", "model.layers.", s.layers))
+      F::layer(s, decoder, hf, index);
     model["decoder.final_layernorm.weight"] = F::final_norm(model.tensor("model.norm.weight", {s.hidden}));
     output_layer(model, c.flag("tie_word_embeddings"), s.rows, s.hidden);
     F::more(s, model);
@@ -66,10 +73,18 @@ struct Sound {
     decoder["self_attention.linear_qkv.weight"] = F::qkv(s, hf);
     F::projection(s, decoder, hf);
   }
-  static Tensor q(const Sizes& s, const HuggingFaceLayer& hf) { return hf("self_attn.q_proj.weight", {s.query, s.hidden}); }
-  static Tensor k(const Sizes& s, const HuggingFaceLayer& hf) { return hf("self_attn.k_proj.weight", {s.key, s.hidden}); }
-  static Tensor v(const Sizes& s, const HuggingFaceLayer& hf) { return hf("self_attn.v_proj.weight", {s.key, s.hidden}); }
-  static Parameter qkv(const Sizes& s, const HuggingFaceLayer& hf) { return column(interleave(s.groups, q(s, hf), k(s, hf), v(s, hf))); }
+  static Tensor q(const Sizes& s, const HuggingFaceLayer& hf) {
+    return hf("self_attn.q_proj.weight", {s.query, s.hidden});
+  }
+  static Tensor k(const Sizes& s, const HuggingFaceLayer& hf) {
+    return hf("self_attn.k_proj.weight", {s.key, s.hidden});
+  }
+  static Tensor v(const Sizes& s, const HuggingFaceLayer& hf) {
+    return hf("self_attn.v_proj.weight", {s.key, s.hidden});
+  }
+  static Parameter qkv(const Sizes& s, const HuggingFaceLayer& hf) {
+    return column(interleave(s.groups, q(s, hf), k(s, hf), v(s, hf)));
+  }
   static void projection(const Sizes& s, const MegatronLayer& decoder, const HuggingFaceLayer& hf) {
     decoder["self_attention.linear_proj.weight"] = row(hf("self_attn.o_proj.weight", {s.hidden, s.query}));
   }
@@ -78,9 +93,13 @@ struct Sound {
     decoder["mlp.linear_fc1.weight"] = F::gate_and_up(s, hf);
     F::down(s, decoder, hf);
   }
-  static Tensor gate(const Sizes& s, const HuggingFaceLayer& hf) { return hf("mlp.gate_proj.weight", {s.ffn, s.hidden}); }
+  static Tensor gate(const Sizes& s, const HuggingFaceLayer& hf) {
+    return hf("mlp.gate_proj.weight", {s.ffn, s.hidden});
+  }
   static Tensor up(const Sizes& s, const HuggingFaceLayer& hf) { return hf("mlp.up_proj.weight", {s.ffn, s.hidden}); }
-  static Parameter gate_and_up(const Sizes& s, const HuggingFaceLayer& hf) { return column(concat(gate(s, hf), up(s, hf))); }
+  static Parameter gate_and_up(const Sizes& s, const HuggingFaceLayer& hf) {
+    return column(concat(gate(s, hf), up(s, hf)));
+  }
   static void down(const Sizes& s, const MegatronLayer& decoder, const HuggingFaceLayer& hf) {
     decoder["mlp.linear_fc2.weight"] = row(hf("mlp.down_proj.weight", {s.hidden, s.ffn}));
   }
@@ -114,7 +133,9 @@ struct NeverUsed : Sound<NeverUsed, "never_used"> {
   }
 };
 struct EchoAlone : Sound<EchoAlone, "echo_alone"> {
-  static Parameter qkv(const Sizes& s, const HuggingFaceLayer& hf) { return column(interleave(s.groups, q(s, hf), k(s, hf), echo(v(s, hf)))); }
+  static Parameter qkv(const Sizes& s, const HuggingFaceLayer& hf) {
+    return column(interleave(s.groups, q(s, hf), k(s, hf), echo(v(s, hf))));
+  }
 };
 struct Padded : Sound<Padded, "padded"> {
   static Parameter gate_and_up(const Sizes& s, const HuggingFaceLayer& hf) {
@@ -134,7 +155,9 @@ struct TwoShapes : Sound<TwoShapes, "two_shapes"> {
   }
 };
 struct UnevenGroups : Sound<UnevenGroups, "uneven_groups"> {
-  static Parameter qkv(const Sizes& s, const HuggingFaceLayer& hf) { return column(interleave(3, q(s, hf), k(s, hf), v(s, hf))); }
+  static Parameter qkv(const Sizes& s, const HuggingFaceLayer& hf) {
+    return column(interleave(3, q(s, hf), k(s, hf), v(s, hf)));
+  }
 };
 struct UnequalParts : Sound<UnequalParts, "unequal_parts"> {
   static Parameter gate_and_up(const Sizes& s, const HuggingFaceLayer& hf) {
@@ -150,7 +173,9 @@ struct WrongShape : Sound<WrongShape, "wrong_shape"> {
 // ---- Parameters
 
 struct StatedTwice : Sound<StatedTwice, "stated_twice"> {
-  static void more(const Sizes& s, Model& model) { model["decoder.final_layernorm.weight"] = norm(model.tensor("model.other_norm.weight", {s.hidden})); }
+  static void more(const Sizes& s, Model& model) {
+    model["decoder.final_layernorm.weight"] = norm(model.tensor("model.other_norm.weight", {s.hidden}));
+  }
 };
 struct WrongSplit : Sound<WrongSplit, "wrong_split"> {
   static void down(const Sizes& s, const MegatronLayer& decoder, const HuggingFaceLayer& hf) {
@@ -158,7 +183,9 @@ struct WrongSplit : Sound<WrongSplit, "wrong_split"> {
   }
 };
 struct OnePiece : Sound<OnePiece, "one_piece"> {
-  static Parameter gate_and_up(const Sizes& s, const HuggingFaceLayer& hf) { return column(hf("mlp.gate_up_proj.weight", {2 * s.ffn, s.hidden})); }
+  static Parameter gate_and_up(const Sizes& s, const HuggingFaceLayer& hf) {
+    return column(hf("mlp.gate_up_proj.weight", {2 * s.ffn, s.hidden}));
+  }
 };
 struct VectorByColumns : Sound<VectorByColumns, "vector_by_columns"> {
   static Parameter final_norm(const Tensor& value) { return row(value); }
@@ -182,7 +209,8 @@ struct OwnModule : Sound<OwnModule, "own_module"> {
 };
 struct NoExtraState : Sound<NoExtraState, "no_extra_state"> {
   static void projection(const Sizes& s, const MegatronLayer& decoder, const HuggingFaceLayer& hf) {
-    decoder["self_attention.linear_proj.weight"] = Parameter{hf("self_attn.o_proj.weight", {s.hidden, s.query}), WB_SPLIT_AXIS_1, WB_EXTRA_ABSENT, 0};
+    decoder["self_attention.linear_proj.weight"] =
+        Parameter{hf("self_attn.o_proj.weight", {s.hidden, s.query}), WB_SPLIT_AXIS_1, WB_EXTRA_ABSENT, 0};
   }
 };
 struct StateOfNothing : Sound<StateOfNothing, "state_of_nothing"> {
@@ -199,7 +227,9 @@ struct LastLayerMissing : Sound<LastLayerMissing, "last_layer_missing"> {
 struct ExpertMissing : Sound<ExpertMissing, "expert_missing"> {
   static void down(const Sizes& s, const MegatronLayer& decoder, const HuggingFaceLayer& hf) {
     Sound::down(s, decoder, hf);
-    for (std::int64_t e = 0; e < 3; ++e) decoder["mlp.experts.linear_fc2.weight"].of_expert(e, 4) = row(hf("experts." + std::to_string(e) + ".weight", {s.hidden, s.ffn}));
+    for (std::int64_t e = 0; e < 3; ++e)
+      decoder["mlp.experts.linear_fc2.weight"].of_expert(e, 4) =
+          row(hf("experts." + std::to_string(e) + ".weight", {s.hidden, s.ffn}));
   }
 };
 struct DroppedAndUsed : Sound<DroppedAndUsed, "dropped_and_used"> {
@@ -231,7 +261,8 @@ struct FieldConstant : Sound<FieldConstant, "field_constant"> {
 struct EquationsNeedMore : Sound<EquationsNeedMore, "equations_need_more"> {
   static void equations(const Config& c, Model& model) {
     Sound::equations(c, model);
-    if (c.flag("has_bias")) model["decoder.final_layernorm.bias"] = norm(model.tensor("model.norm.bias", {c.integer("hidden_size")}));
+    if (c.flag("has_bias"))
+      model["decoder.final_layernorm.bias"] = norm(model.tensor("model.norm.bias", {c.integer("hidden_size")}));
   }
 };
 struct KnowsEverything : Sound<KnowsEverything, "knows_everything"> {
@@ -274,7 +305,8 @@ int32_t silent(const wb_host*, wb_call*) { return WB_FAILED; }
 
 // Throws where num_hidden_layers is no number.
 int32_t unguarded(const wb_host* host, wb_call* call) {
-  if (!Config{host, call, WB_DOCUMENT_HUGGING_FACE}.find_integer("num_hidden_layers")) throw std::out_of_range("num_hidden_layers");
+  if (!Config{host, call, WB_DOCUMENT_HUGGING_FACE}.find_integer("num_hidden_layers"))
+    throw std::out_of_range("num_hidden_layers");
   return detail::Table<Fragile>::to_megatron(host, call);
 }
 
@@ -297,10 +329,12 @@ auto tables() {
 
 const wb_plugin* wb_plugin_v1() {
   static const auto families = [] {
-    auto all = tables<Overlapped, GateTwice, PartUnused, NeverUsed, EchoAlone, Padded, Inexact, TwoShapes, UnevenGroups, UnequalParts, WrongShape, StatedTwice, WrongSplit,
-                      OnePiece, VectorByColumns, Indivisible, Misspelt, OwnModule, NoExtraState, StateOfNothing, LastLayerMissing, ExpertMissing, DroppedAndUsed,
-                      TiedToNothing, NotInTheList, FieldLost, FieldConstant, EquationsNeedMore, KnowsEverything, KnowsNotItself, RefusesItself, CountsCalls,
-                      SharesState, KeepsText, Throws, FailsSilently, Fragile>();
+    auto all =
+        tables<Overlapped, GateTwice, PartUnused, NeverUsed, EchoAlone, Padded, Inexact, TwoShapes, UnevenGroups,
+               UnequalParts, WrongShape, StatedTwice, WrongSplit, OnePiece, VectorByColumns, Indivisible, Misspelt,
+               OwnModule, NoExtraState, StateOfNothing, LastLayerMissing, ExpertMissing, DroppedAndUsed, TiedToNothing,
+               NotInTheList, FieldLost, FieldConstant, EquationsNeedMore, KnowsEverything, KnowsNotItself,
+               RefusesItself, CountsCalls, SharesState, KeepsText, Throws, FailsSilently, Fragile>();
     for (auto& family : all) {
       const std::string_view id{family.id.data, family.id.size};
       if (id == "throws") family.equations = throwing;
@@ -310,6 +344,8 @@ const wb_plugin* wb_plugin_v1() {
     }
     return all;
   }();
-  static const wb_plugin descriptor{sizeof(wb_plugin), WB_ABI_MAJOR, WB_ABI_MINOR, to_abi("wrong"), to_abi("1.0.0"), families.data(), families.size(), sizeof(wb_family), nullptr};
+  static const wb_plugin descriptor{sizeof(wb_plugin), WB_ABI_MAJOR,      WB_ABI_MINOR,
+                                    to_abi("wrong"),   to_abi("1.0.0"),   families.data(),
+                                    families.size(),   sizeof(wb_family), nullptr};
   return &descriptor;
 }
