@@ -26,24 +26,29 @@ std::optional<Difference> differing_form(const StoredTensor& expected, const Sto
   return difference;
 }
 
-void count_pair(Comparison& comparison, const StoredTensor& tensor, const DifferingElements& found) {
+void describe_elements(Difference& difference, const StoredTensor& tensor, const DifferingElements& found) {
+  difference.elements = element_count(tensor.shape).value_or(0);
+  difference.differing = found.differing;
+  if (found.differing > 0) difference.first = coordinates_of(found.first, tensor.shape);
+  difference.max_abs_difference = found.max_abs_difference;
+  difference.max_relative_difference = found.max_relative_difference;
+  difference.not_numbers = found.not_numbers;
+}
+
+Difference* count_pair(Comparison& comparison, const StoredTensor& tensor, const DifferingElements& found) {
   ++comparison.tensors;
   comparison.bytes += static_cast<std::uint64_t>(byte_count(tensor.shape, tensor.dtype).value_or(0));
-  if (found.differing == 0) {
-    ++comparison.equal;
-    return;
+  if (found.beyond == 0) {
+    ++(found.differing == 0 ? comparison.equal : comparison.close);
+    return nullptr;
   }
   Difference difference{};
   difference.kind = DifferenceKind::bits;
   difference.name = tensor.name;
   difference.expected = element_text(tensor.dtype, found.expected_bits);
   difference.actual = element_text(tensor.dtype, found.actual_bits);
-  difference.elements = element_count(tensor.shape).value_or(0);
-  difference.differing = found.differing;
-  difference.first = coordinates_of(found.first, tensor.shape);
-  difference.max_abs_difference = found.max_abs_difference;
-  difference.not_numbers = found.not_numbers;
-  comparison.differences.push_back(std::move(difference));
+  describe_elements(difference, tensor, found);
+  return &comparison.differences.emplace_back(std::move(difference));
 }
 
 void sort_by_name(std::vector<Difference>& differences) {
