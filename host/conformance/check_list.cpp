@@ -32,7 +32,7 @@ class Reader {
   void given(const std::filesystem::path& file) {
     auto config = ConfigDocument::read(file);
     if (!config) return wrong(file.string(), config.error().text());
-    list_.checks.push_back({file.string(), list_.accepts.size(), *std::move(config), {}});
+    list_.checks.push_back({file.string(), list_.accepts.size(), false, *std::move(config), {}});
     list_.accepts.emplace_back();
   }
 
@@ -59,7 +59,7 @@ class Reader {
     const auto subject = name != nullptr && name->is_string() ? std::string{name->get_string()}
                                                               : fmt::format("{}", list_.accepts.size() + 1);
     const auto* config = check->if_contains("config");
-    Check made{subject, list_.accepts.size(), {}, {}};
+    Check made{subject, list_.accepts.size(), false, {}, {}};
     if (config != nullptr && config->is_object())
       made.config = ConfigDocument{config->get_object()};
     else if (config != nullptr && config->is_string()) {
@@ -84,6 +84,7 @@ class Reader {
     if (!overrides.is_object()) return wrong(where, fmt::format("corner {} is no object", corner));
     auto made = check;
     made.name += ", " + corner;
+    made.corner = true;
     for (const auto& [path, value] : overrides.get_object()) {
       if (value.is_null())
         made.config.remove(path);

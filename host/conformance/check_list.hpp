@@ -31,6 +31,7 @@ struct Acceptance {
 struct Check {
   std::string name;     // "dense"; of a corner "dense, tied"
   std::size_t group{};  // the check that a corner belongs to
+  bool corner{};        // of a check, rather than the check itself
   ConfigDocument config;
   std::map<std::string, std::optional<Shape>> tensors;  // by folded name; empty if not listed
 };
