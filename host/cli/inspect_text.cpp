@@ -120,6 +120,8 @@ std::string inspection_text(const Inspection& inspection, bool tensors) {
   lines.add("size", "{} parameters ({}) in {} of {}, {}", readable_parameters(inspection.parameters),
             inspection.parameters, readable_count(inspection.tensors.size(), "tensor"),
             readable_count(static_cast<std::uint64_t>(inspection.files), "file"), readable_bytes(inspection.bytes));
+  if (inspection.family && !inspection.family->near_in_size.empty())
+    lines.add("near in size", "{}", fmt::join(inspection.family->near_in_size, ", "));
   for (const auto& [dtype, share] : inspection.dtypes)
     lines.add(inspection.dtypes.size() > 1 && dtype != inspection.dtypes.begin()->first ? "" : "types",
               "{}: {}, {} parameters, {}", to_string(dtype),

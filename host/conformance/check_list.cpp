@@ -17,13 +17,13 @@ class Reader {
 
   void stated() {
     auto document = ConfigDocument::read(manifest_.file);
-    if (!document) return wrong(manifest_.file.filename().string(), document.error().text());
+    if (!document) return wrong(manifest_.file.filename().string(), document.error());
     const auto* checks = std::as_const(*document).find("checks");
     if (checks == nullptr) return;
     if (!checks->is_string()) return all(*checks, manifest_.file.filename().string());
     const auto file = beside(std::string{checks->get_string()});
     auto apart = ConfigDocument::read(file);
-    if (!apart) return wrong(file.filename().string(), apart.error().text());
+    if (!apart) return wrong(file.filename().string(), apart.error());
     checks = std::as_const(*apart).find("checks");
     if (checks == nullptr) return wrong(file.filename().string(), "has no \"checks\"");
     all(*checks, file.filename().string());
@@ -31,13 +31,21 @@ class Reader {
 
   void given(const std::filesystem::path& file) {
     auto config = ConfigDocument::read(file);
-    if (!config) return wrong(file.string(), config.error().text());
+    if (!config) return wrong(file.string(), config.error());
     list_.checks.push_back({file.string(), list_.accepts.size(), false, *std::move(config), {}});
     list_.accepts.emplace_back();
   }
 
  private:
   std::filesystem::path beside(const std::string& name) const { return manifest_.file.parent_path() / name; }
+  void wrong(const std::string& subject, const Error& error) {
+    violations_.push_back({"bad-check",
+                           {},
+                           {},
+                           subject,
+                           error.subject.empty() ? error.problem : error.subject + ": " + error.problem,
+                           error.remedy});
+  }
   void wrong(const std::string& subject, std::string problem) {
     violations_.push_back({"bad-check", {}, {}, subject, std::move(problem), {}});
   }
@@ -64,7 +72,7 @@ class Reader {
       made.config = ConfigDocument{config->get_object()};
     else if (config != nullptr && config->is_string()) {
       auto read = ConfigDocument::read(beside(std::string{config->get_string()}));
-      if (!read) return wrong(where, read.error().text());
+      if (!read) return wrong(where, read.error());
       made.config = *std::move(read);
     } else
       return wrong(where, "has no config, which is an object or the name of a file beside the manifest");

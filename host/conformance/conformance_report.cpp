@@ -69,7 +69,7 @@ std::string to_text(const ConformanceReport& report, bool strict) {
     for (const auto& left : check.left_out) lines += fmt::format("  left out: {}\n", left);
   }
   for (const auto& one : report.accepted)
-    lines += fmt::format("accepted [{}] {}: {}. {}.\n", one.violation.rule, one.violation.subject,
+    lines += fmt::format("accepted [{}] {}: {}. The check says: {}.\n", one.violation.rule, one.violation.subject,
                          one.violation.problem, one.reason);
   for (const auto& violation : report.violations) lines += text(violation) + "\n";
   const auto name =

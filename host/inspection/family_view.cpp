@@ -5,6 +5,7 @@
 #include "conversion/family_choice.hpp"
 #include "conversion/source_use.hpp"
 #include "families/call.hpp"
+#include "inspection/known_sizes.hpp"
 #include "inspection/views.hpp"
 
 namespace weighbridge {
@@ -65,8 +66,12 @@ void look_with_family(const ConfigDocument& configuration, const Catalogue& cata
                hugging_face ? "no installed plugin knows it" : chosen.error().problem,
                hugging_face ? "" : chosen.error().remedy);
   const auto& manifest = chosen->family.manifest;
-  inspection.family =
-      FamilyFacts{family_id(chosen->family), manifest.version, manifest.summary, chosen->architecture, {}};
+  inspection.family = FamilyFacts{family_id(chosen->family),
+                                  manifest.version,
+                                  manifest.summary,
+                                  chosen->architecture,
+                                  models_of_size(manifest.variants, inspection.parameters),
+                                  {}};
   if (!hugging_face) {
     inspection.family->megatron = configuration.root();
     return;

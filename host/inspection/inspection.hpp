@@ -64,7 +64,8 @@ struct MegatronFacts {
 // The family that a checkpoint belongs to, and what its plugin says.
 struct FamilyFacts {
   std::string id, version, summary, architecture;
-  boost::json::object megatron;  // the Megatron document
+  std::vector<std::string> near_in_size;  // well-known models that its plugin lists
+  boost::json::object megatron;           // the Megatron document
 };
 
 struct Inspection {

@@ -107,7 +107,8 @@ boost::json::object to_json(const Inspection& inspection) {
     family = boost::json::object{{"id", inspection.family->id},
                                  {"version", inspection.family->version},
                                  {"summary", inspection.family->summary},
-                                 {"architecture", inspection.family->architecture}};
+                                 {"architecture", inspection.family->architecture},
+                                 {"near_in_size", strings(inspection.family->near_in_size)}};
   json.emplace("family", std::move(family));
   json.emplace("defects", findings_json(inspection.findings, Finding::Kind::defect));
   json.emplace("oddities", findings_json(inspection.findings, Finding::Kind::oddity));

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "inspection/inspected_folder.hpp"
+#include "inspection/known_sizes.hpp"
 
 namespace weighbridge {
 namespace {
@@ -17,6 +18,19 @@ TEST(InspectText, CountsInWords) {
   EXPECT_EQ(readable_parameters(70'553'706'496), "70.6 B");
   EXPECT_EQ(readable_parameters(671'026'419'200), "671 B");
   EXPECT_EQ(readable_parameters(1'026'000'000'000), "1.03 T");
+}
+
+TEST(InspectText, KnowsModelsOfThatSize) {
+  const std::vector<std::string> variants{"Some 2 7B, 13B", "Some 3.2 1B, 3B", "Mini 270M",
+                                          "Other 3 8B",     "Third 8B",        "Mixed 30B-A3B"};
+  using ::testing::ElementsAre;
+  EXPECT_THAT(models_of_size(variants, 1'235'814'400), ElementsAre("Some 3.2 1B"));
+  EXPECT_THAT(models_of_size(variants, 6'738'415'616), ElementsAre("Some 2 7B"));
+  EXPECT_THAT(models_of_size(variants, 8'030'261'248), ElementsAre("Other 3 8B", "Third 8B"));
+  EXPECT_THAT(models_of_size(variants, 268'098'176), ElementsAre("Mini 270M"));
+  EXPECT_THAT(models_of_size(variants, 30'532'122'624), ElementsAre("Mixed 30B-A3B"));
+  EXPECT_THAT(models_of_size(variants, 5200), ElementsAre());
+  EXPECT_THAT(models_of_size(variants, 0), ElementsAre());
 }
 
 TEST(InspectText, IsATableOfWhatMatters) {
