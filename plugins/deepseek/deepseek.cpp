@@ -219,7 +219,6 @@ struct KimiK2 {
     megatron.set("seq_length", 4096);
   }
   static void to_hugging_face(Config megatron, Config hf, Notes notes) { V3::to_hugging_face(megatron, hf, notes); }
-  static bool recognises(const Config&) { return false; }
   static void equations(const Config& c, Model& model) { V3::equations(c, model); }
 };
 

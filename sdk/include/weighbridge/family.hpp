@@ -9,7 +9,7 @@
 //     static void to_megatron(Config hf, Config megatron, Notes notes);
 //     static void to_hugging_face(Config megatron, Config hf, Notes notes);
 //     static void equations(const Config& hf, Model& model);
-//     static bool recognises(const Config& megatron);
+//     static bool recognises(const Config& megatron);  // may be left out by a family that cannot tell
 //   };
 //
 // and the plugin's one exported function is
@@ -74,13 +74,17 @@ struct Table {
       return true;
     });
   }
+  static constexpr bool can_tell = requires(const Config& megatron) { F::recognises(megatron); };
   static int32_t recognises(const wb_host* host, wb_call* call) {
-    return guard(host, call, [&] { return F::recognises(Config{host, call, WB_DOCUMENT_MEGATRON}); });
+    return guard(host, call, [&] {
+      if constexpr (can_tell) return F::recognises(Config{host, call, WB_DOCUMENT_MEGATRON});
+      else return false;
+    });
   }
 
   static constexpr wb_family entry{
       sizeof(wb_family), {F::id.data(), F::id.size()}, architectures.data(), architectures.size(), model_types.data(),
-      model_types.size(), to_megatron, to_hugging_face, equations, recognises, nullptr};
+      model_types.size(), to_megatron, to_hugging_face, equations, can_tell ? recognises : nullptr, nullptr};
 };
 
 template <class... Families>
