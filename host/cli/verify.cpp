@@ -7,6 +7,7 @@
 #include "checkpoints/hub_cache.hpp"
 #include "cli/commands.hpp"
 #include "cli/conversions.hpp"
+#include "cli/forward.hpp"
 
 namespace weighbridge {
 namespace {
@@ -41,17 +42,21 @@ int verify_pair(const Options& options, Console& console) {
 void add_verify(CLI::App& program, Chosen& chosen) {
   auto& command = *program.add_subcommand("verify", "Whether a Hugging Face and a Megatron checkpoint are one model");
   const auto options = std::make_shared<Options>();
+  const auto forward = std::make_shared<ForwardRequest>();
   declare_hugging_face_source(command, *options, true);
   declare_megatron_path(command, *options, true);
   declare_strictness(command, *options);
   declare_run(command, *options);
   declare_plugin_path(command, *options);
+  declare_forward(command, *forward);
   declare_json(command, *options);
   command.footer(
       "Every element is compared with the one that the family's equations say it equals. The exit code is 1 if any "
       "differs.\n\nExample:\n  weighbridge verify --hf-model ./model --megatron-path ./megatron");
-  command.final_callback([options, &chosen] {
-    chosen.run = [options](Console& console) { return verify_pair(*options, console); };
+  command.final_callback([options, forward, &chosen] {
+    chosen.run = [options, forward](Console& console) {
+      return forward->wanted ? forward_check(*options, *forward, console) : verify_pair(*options, console);
+    };
   });
 }
 

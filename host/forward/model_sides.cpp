@@ -1,0 +1,82 @@
+#include "forward/model_sides.hpp"
+
+#include <utility>
+
+#include "checkpoints/hugging_face_repository.hpp"
+#include "conversion/decoded_tensors.hpp"
+#include "conversion/megatron_model.hpp"
+#include "conversion/source_use.hpp"
+#include "families/call.hpp"
+
+namespace weighbridge {
+namespace {
+
+using Tensors = std::map<std::string, StoredTensor, std::less<>>;
+
+// Packed values go by the name that they would have unpacked.
+std::string plain_name(std::string name) {
+  constexpr std::string_view packed = "_packed";
+  if (name.ends_with(packed)) name.resize(name.size() - packed.size());
+  return name;
+}
+
+}  // namespace
+
+Result<ModelSide> open_hugging_face_side(const std::filesystem::path& folder, bool strict, Registry& registry, std::uint64_t memory,
+                                         std::stop_token stop, std::vector<std::string>& notes) {
+  auto repository = HuggingFaceRepository::open(folder, {.strict = strict});
+  if (!repository) return repository.error();
+  auto chosen = choose_family(repository->config, registry);
+  if (!chosen) return chosen.error();
+  std::vector<std::string> ignored;  // notes of a conversion, which this is none
+  const auto made = to_megatron(chosen->family, repository->config, ignored, &repository->catalogue);
+  if (!made) return made.error();
+  auto set = state_equations(chosen->family, repository->config, &repository->catalogue, ignored, &*made);
+  if (!set) return set.error();
+  Conversion conversion;
+  if (auto status = settle_copies(*set, repository->catalogue); !status) return status.error();
+  if (auto status = check_use(*set, repository->catalogue, folder.string(), strict, conversion); !status) return status.error();
+
+  Plan plan;
+  plan.sources = repository->catalogue.files;
+  const auto of_leaves = tensors_of_leaves(set->algebra, repository->catalogue, plan);
+  if (!of_leaves) return of_leaves.error();
+  Tensors tensors = repository->catalogue.tensors;
+  const auto& leaves = set->algebra.leaves();
+  for (std::size_t i = 0; i < leaves.size(); ++i)
+    if (leaves[i].decoding) tensors.insert_or_assign(plain_name(leaves[i].name), (*of_leaves)[i]);
+  notes.insert(notes.end(), repository->notes.begin(), repository->notes.end());
+  auto config = std::move(repository->config);
+  auto rows = TensorRows::make(std::move(plan), std::move(tensors), memory, std::move(stop));
+  if (!rows) return rows.error();
+  return ModelSide{*std::move(chosen), std::move(config), *std::move(rows)};
+}
+
+Result<ModelSide> open_megatron_side(const ExportOptions& options, Registry& registry, std::uint64_t memory, std::stop_token stop,
+                                     std::vector<std::string>& notes) {
+  Conversion conversion;
+  auto model = open_megatron_model(options, registry, conversion);
+  if (!model) return model.error();
+  Tensors tensors;
+  for (std::size_t i = 0; i < model->parameters.size(); ++i) {
+    const auto name = model->set.equations[i].live_name();
+    tensors.insert_or_assign(name, std::move(model->parameters[i]));
+  }
+  ConfigDocument document{model->checkpoint.document};
+  if (model->checkpoint.document.empty()) {
+    std::vector<std::string> ignored;
+    auto made = to_megatron(model->reference.chosen.family, model->reference.config, ignored);
+    if (!made) return made.error();
+    document = *std::move(made);
+    notes.emplace_back("the Megatron checkpoint holds no configuration; its side is run with what an import of the Hugging Face side would write");
+  }
+  Plan plan;
+  plan.sources = model->checkpoint.catalogue.files;
+  auto chosen = model->reference.chosen;
+  model = Error{};  // its equations are of no use any more
+  auto rows = TensorRows::make(std::move(plan), std::move(tensors), memory, std::move(stop));
+  if (!rows) return rows.error();
+  return ModelSide{std::move(chosen), std::move(document), *std::move(rows)};
+}
+
+}  // namespace weighbridge
