@@ -55,7 +55,7 @@ Result<ExpectedLogits> read_expected_logits(const std::filesystem::path& file, s
   Plan plan;
   plan.sources = {file};
   const StoredTensor stored{"logits", logits->dtype, logits->shape, {{0, logits->begin, whole(logits->shape), row_major_strides(logits->shape)}}};
-  auto rows = TensorRows::make(std::move(plan), {{"logits", stored}}, memory, {});
+  auto rows = TensorRows::make(std::move(plan), {{"logits", {stored}}}, memory, {});
   if (!rows) return rows.error();
   if (rows->find("logits") == nullptr) return wrong(file, "logits", fmt::format("is {}, of which no numbers are read here", to_string(logits->dtype)));
   const auto count = extents_of(logits->shape).rows;

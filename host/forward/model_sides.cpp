@@ -11,13 +11,19 @@
 namespace weighbridge {
 namespace {
 
-using Tensors = std::map<std::string, StoredTensor, std::less<>>;
-
 // Packed values go by the name that they would have unpacked.
 std::string plain_name(std::string name) {
   constexpr std::string_view packed = "_packed";
   if (name.ends_with(packed)) name.resize(name.size() - packed.size());
   return name;
+}
+
+// What decoded values are rounded to by those who run the model: its own type.
+DType type_of(const ConfigDocument& config) {
+  for (const auto* path : {"torch_dtype", "dtype", "text_config.torch_dtype", "text_config.dtype"})
+    if (const auto stated = config.string(path))
+      if (const auto dtype = dtype_from_torch(*stated); dtype == DType::f16 || dtype == DType::f32) return *dtype;
+  return DType::bf16;
 }
 
 }  // namespace
@@ -41,10 +47,11 @@ Result<ModelSide> open_hugging_face_side(const std::filesystem::path& folder, bo
   plan.sources = repository->catalogue.files;
   const auto of_leaves = tensors_of_leaves(set->algebra, repository->catalogue, plan);
   if (!of_leaves) return of_leaves.error();
-  Tensors tensors = repository->catalogue.tensors;
+  HeldTensors tensors;
+  for (const auto& [name, stored] : repository->catalogue.tensors) tensors.emplace(name, HeldTensor{stored});
   const auto& leaves = set->algebra.leaves();
   for (std::size_t i = 0; i < leaves.size(); ++i)
-    if (leaves[i].decoding) tensors.insert_or_assign(plain_name(leaves[i].name), (*of_leaves)[i]);
+    if (leaves[i].decoding) tensors.insert_or_assign(plain_name(leaves[i].name), HeldTensor{(*of_leaves)[i], type_of(repository->config)});
   notes.insert(notes.end(), repository->notes.begin(), repository->notes.end());
   auto config = std::move(repository->config);
   auto rows = TensorRows::make(std::move(plan), std::move(tensors), memory, std::move(stop));
@@ -57,10 +64,10 @@ Result<ModelSide> open_megatron_side(const ExportOptions& options, Registry& reg
   Conversion conversion;
   auto model = open_megatron_model(options, registry, conversion);
   if (!model) return model.error();
-  Tensors tensors;
+  HeldTensors tensors;
   for (std::size_t i = 0; i < model->parameters.size(); ++i) {
     const auto name = model->set.equations[i].live_name();
-    tensors.insert_or_assign(name, std::move(model->parameters[i]));
+    tensors.insert_or_assign(name, HeldTensor{std::move(model->parameters[i])});
   }
   ConfigDocument document{model->checkpoint.document};
   if (model->checkpoint.document.empty()) {

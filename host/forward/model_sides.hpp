@@ -21,7 +21,7 @@ struct ModelSide {
   TensorRows tensors;       // by the side's names; of Megatron those of the live model
 };
 
-// Tensors as on disk, block-scaled ones decoded.
+// Tensors as on disk; block-scaled ones decoded and rounded to the model's type, as those do who run it.
 Result<ModelSide> open_hugging_face_side(const std::filesystem::path& folder, bool strict, Registry& registry, std::uint64_t memory,
                                          std::stop_token stop, std::vector<std::string>& notes);
 // `options.reference` is the Hugging Face folder, which says what the model is. A checkpoint without a configuration is given

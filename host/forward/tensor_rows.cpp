@@ -3,8 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstring>
+#include <span>
 #include <utility>
 
+#include "engine/element.hpp"
 #include "engine/files.hpp"
 #include "engine/preflight.hpp"
 #include "mapping/copies.hpp"
@@ -17,6 +20,16 @@ constexpr std::size_t kLargestBlock = 16 << 20;
 
 bool holds_numbers(DType dtype) { return dtype == DType::bf16 || dtype == DType::f16 || dtype == DType::f32 || dtype == DType::f64; }
 
+// BF16 or F16 values from byte `behind` on become float32 from the first byte on: none is overwritten before it is read.
+void widen(std::span<std::byte> window, std::size_t behind, std::size_t count, DType dtype) {
+  for (std::size_t i = 0; i < count; ++i) {
+    std::uint16_t narrow = 0;
+    std::memcpy(&narrow, window.data() + behind + 2 * i, 2);
+    const auto value = dtype == DType::bf16 ? f32_from_bf16(narrow) : f32_from_f16(narrow);
+    std::memcpy(window.data() + 4 * i, &value, 4);
+  }
+}
+
 }  // namespace
 
 Extents extents_of(const Shape& shape) {
@@ -27,7 +40,7 @@ Extents extents_of(const Shape& shape) {
 
 struct TensorRows::Reading {
   Plan plan;
-  std::map<std::string, StoredTensor, std::less<>> tensors;
+  HeldTensors tensors;
   std::map<std::string_view, std::size_t> numbers;  // of plan.tensors
   Budget budget;
   Buffer window, scratch;
@@ -41,7 +54,7 @@ TensorRows::TensorRows(TensorRows&&) noexcept = default;
 TensorRows& TensorRows::operator=(TensorRows&&) noexcept = default;
 TensorRows::~TensorRows() = default;
 
-Result<TensorRows> TensorRows::make(Plan plan, std::map<std::string, StoredTensor, std::less<>> tensors, std::uint64_t memory, std::stop_token stop) {
+Result<TensorRows> TensorRows::make(Plan plan, HeldTensors tensors, std::uint64_t memory, std::stop_token stop) {
   RunOptions limits;
   limits.threads = 1;
   limits.max_memory = memory;
@@ -50,15 +63,16 @@ Result<TensorRows> TensorRows::make(Plan plan, std::map<std::string, StoredTenso
   budget->capacity = std::min(budget->capacity, kLargestBlock);
   budget->window = std::min(budget->window, budget->capacity);
 
-  std::erase_if(tensors, [](const auto& entry) { return !holds_numbers(entry.second.dtype) || entry.second.extents.empty(); });
+  std::erase_if(tensors, [](const auto& entry) { return !holds_numbers(entry.second.stored.dtype) || entry.second.stored.extents.empty(); });
   plan.tensors.clear();
   plan.files = {{"values", 0}};
-  for (const auto& [name, stored] : tensors) {
-    const auto count = element_count(stored.shape), bytes = byte_count(stored.shape, DType::f32);
+  for (const auto& [name, held] : tensors) {
+    const auto& [stored, dtype] = held;
+    const auto count = element_count(stored.shape), bytes = byte_count(stored.shape, dtype);
     if (!count || !bytes)
       return Error{Error::Kind::format, "", "tensor " + name, fmt::format("has the impossible shape {}", to_string(stored.shape)), "Take a complete copy"};
-    OutputTensor output{name, 0, plan.files[0].size, static_cast<std::uint64_t>(*bytes), DType::f32, false, {}};
-    if (auto status = append_copies(identity_map(*count), stored, DType::f32, 0, output.copies); !status) return status.error();
+    OutputTensor output{name, 0, plan.files[0].size, static_cast<std::uint64_t>(*bytes), dtype, false, {}};
+    if (auto status = append_copies(identity_map(*count), stored, dtype, 0, output.copies); !status) return status.error();
     order_copies(output.copies);
     plan.files[0].size += output.bytes;
     plan.tensors.push_back(std::move(output));
@@ -80,7 +94,7 @@ Result<TensorRows> TensorRows::make(Plan plan, std::map<std::string, StoredTenso
 
 const StoredTensor* TensorRows::find(std::string_view name) const {
   const auto found = reading_->tensors.find(name);
-  return found == reading_->tensors.end() ? nullptr : &found->second;
+  return found == reading_->tensors.end() ? nullptr : &found->second.stored;
 }
 
 Status TensorRows::read(std::string_view name, std::int64_t first, std::int64_t count,
@@ -96,15 +110,21 @@ Status TensorRows::read(std::string_view name, std::int64_t first, std::int64_t 
     return refuse(Error::Kind::mismatch, fmt::format("has {} rows; {} from row {} on are needed to run the model", rows, count, first),
                   "Check that the configuration belongs to these weights, and that tokens are below the vocabulary");
   const auto row_bytes = columns * static_cast<std::int64_t>(sizeof(float));
+  const auto dtype = reading_->plan.tensors[found->second].dtype;
   const auto capacity = static_cast<std::int64_t>(reading_->budget.capacity);
   if (row_bytes > capacity)
     return refuse(Error::Kind::usage, fmt::format("has rows of {} bytes, more than there is memory for", row_bytes), "Give a larger --max-memory");
   const auto at_once = std::max<std::int64_t>(1, capacity / std::max<std::int64_t>(row_bytes, 1));
   for (std::int64_t done_rows = 0; done_rows < count; done_rows += at_once) {
     const auto now = std::min(at_once, count - done_rows), begin = first + done_rows;
-    if (auto status = reading_->reader->fill(found->second, begin * row_bytes, (begin + now) * row_bytes, reading_->window.bytes(), reading_->scratch.bytes());
+    const auto window = reading_->window.bytes();
+    const auto read_bytes = columns * bits(dtype) / 8, count_values = now * columns;
+    const auto behind = now * (row_bytes - read_bytes);  // where narrower values begin, so that they can be widened in place
+    if (auto status = reading_->reader->fill(found->second, begin * read_bytes, (begin + now) * read_bytes, window.subspan(static_cast<std::size_t>(behind)),
+                                             reading_->scratch.bytes());
         !status)
       return status;
+    if (dtype != DType::f32) widen(window, static_cast<std::size_t>(behind), static_cast<std::size_t>(count_values), dtype);
     block(begin, now, reinterpret_cast<const float*>(reading_->window.bytes().data()));
   }
   return done();

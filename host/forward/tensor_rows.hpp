@@ -2,9 +2,9 @@
 // The tensors of one side as float32, read in rows when they are needed.
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
-#include <span>
 #include <stop_token>
 #include <string>
 #include <string_view>
@@ -25,11 +25,17 @@ struct Extents {
 };
 Extents extents_of(const Shape& shape);
 
+struct HeldTensor {
+  StoredTensor stored;
+  DType rounded{DType::f32};  // BF16 or F16: values are rounded to it before they are float32
+};
+using HeldTensors = std::map<std::string, HeldTensor, std::less<>>;
+
 class TensorRows {
  public:
   // `plan` holds the files and decoded sources that the tensors lie in; tensors that are no numbers are left out. `memory` is
   // what blocks of rows may take. Errors as of check_plan.
-  static Result<TensorRows> make(Plan plan, std::map<std::string, StoredTensor, std::less<>> tensors, std::uint64_t memory, std::stop_token stop);
+  static Result<TensorRows> make(Plan plan, HeldTensors tensors, std::uint64_t memory, std::stop_token stop);
   TensorRows(TensorRows&&) noexcept;
   TensorRows& operator=(TensorRows&&) noexcept;
   ~TensorRows();

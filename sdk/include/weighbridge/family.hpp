@@ -88,14 +88,14 @@ struct Table {
 
   static int32_t forward_hugging_face(const wb_host* host, wb_call* call, const wb_forward_run* run) requires runs<F> {
     return guard(host, call, [&] {
-      Forward forward{call, run};
+      Forward forward{host, call, run};
       F::forward_hugging_face(Config{host, call, WB_DOCUMENT_HUGGING_FACE}, forward);
       return true;
     });
   }
   static int32_t forward_megatron(const wb_host* host, wb_call* call, const wb_forward_run* run) requires runs<F> {
     return guard(host, call, [&] {
-      Forward forward{call, run};
+      Forward forward{host, call, run};
       F::forward_megatron(Config{host, call, WB_DOCUMENT_MEGATRON}, forward);
       return true;
     });

@@ -22,7 +22,10 @@ inline namespace sdk_v1 {
 // The checkpoint of one side and the tokens that its model is run on. A tensor that is not there is a Failure that names it.
 class Forward {
  public:
-  Forward(wb_call* call, const wb_forward_run* run) : call_{call}, run_{run} {}
+  Forward(const wb_host* host, wb_call* call, const wb_forward_run* run) : note_{host, call}, call_{call}, run_{run} {}
+
+  // What the user should know: that implementations compute otherwise than is compared here.
+  void note(std::string_view sentence) const { note_(sentence); }
 
   std::int64_t sequences() const { return run_->sequences; }
   std::int64_t length() const { return run_->length; }
@@ -114,6 +117,7 @@ class Forward {
     if (result != WB_OK) throw Failure(std::string{what} + " was refused");  // the host has recorded why
   }
 
+  Notes note_;
   wb_call* call_;
   const wb_forward_run* run_;
 };

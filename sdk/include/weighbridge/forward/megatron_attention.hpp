@@ -75,7 +75,7 @@ inline Matrix megatron_self_attention(const Config& c, const Forward& run, const
   return run.module(at + "linear_proj.", attended);
 }
 
-inline Matrix megatron_latent_attention(const Config& c, const Forward& run, const std::string& layer, const Matrix& x) {
+inline Matrix megatron_latent_attention(const Config& c, const Forward& run, const std::string& layer, const Matrix& x, const MegatronExtras& extras) {
   const auto at = layer + "self_attention.";
   const auto normed = megatron_norm(c, run, layer + "input_layernorm.", x);
   LatentAttention a{.heads = megatron_heads(c), .plain = c.integer("qk_head_dim", 128), .rotary = c.integer("qk_pos_emb_head_dim", 64),
@@ -84,7 +84,7 @@ inline Matrix megatron_latent_attention(const Config& c, const Forward& run, con
   const auto base = c.number("rotary_base", 10000), factor = c.number("rotary_scaling_factor", 40);
   const auto weight = c.number("mscale", 1), of_all = c.number("mscale_all_dim", 0);
   const auto wide = yarn_scale(factor, of_all);
-  a.scale = static_cast<float>(wide * wide / std::sqrt(static_cast<double>(a.plain + a.rotary)));
+  a.scale = static_cast<float>((extras.widened_attention ? wide * wide : 1.0) / std::sqrt(static_cast<double>(a.plain + a.rotary)));
   a.positions.pairs = Pairs::neighbours;
   if (c.string("rope_type", "yarn") == "yarn") {
     a.positions.frequencies = yarn_frequencies(base, a.rotary, {factor, c.number("original_max_position_embeddings", 4096), c.number("beta_fast", 32),
@@ -101,6 +101,7 @@ inline Matrix megatron_latent_attention(const Config& c, const Forward& run, con
     const auto down = run.module(at + "linear_q_down_proj.", normed);
     q = run.module(at + "linear_q_up_proj.", norm_before(c, run, at + "linear_q_up_proj.", at + "q_layernorm.", down));
   } else {
+    // Its layer_norm_weight, which new releases of Megatron-Core apply to what is normalised already, is no part of the model.
     q = run.module(at + "linear_q_proj.", normed);
   }
   return run.module(at + "linear_proj.", attend(std::move(q), columns(latent, rank, a.rotary), keys_and_values, run.length(), a));

@@ -17,6 +17,15 @@ namespace weighbridge {
 inline namespace sdk_v1 {
 namespace forward {
 
+// What classes derived from GPTModel add, and where the model computes otherwise than Megatron-Core: then the family says so
+// with a note.
+struct MegatronExtras {
+  float embedding_scale{1};
+  float logit_cap{};
+  std::int64_t group_best{};     // of Routing, instead of chosen experts / chosen groups
+  bool widened_attention{true};  // whether YaRN scales the products of latent attention
+};
+
 // Whether a list says 1 of a layer, counted from nought; nothing where the field is no list.
 inline std::optional<bool> listed(const Config& c, std::string_view field, std::int64_t layer) {
   if (!c.has(Config::at(field, 0))) return std::nullopt;
@@ -97,7 +106,7 @@ inline Gate megatron_gate(const Config& c) {
           .offset = static_cast<float>(c.number("glu_linear_offset", 0))};
 }
 
-inline Routing megatron_routing(const Config& c) {
+inline Routing megatron_routing(const Config& c, const MegatronExtras& extras) {
   Routing routing;
   routing.chosen = positive(c, "moe_router_topk", 2);
   const auto score = c.string("moe_router_score_function", "softmax");
@@ -109,7 +118,7 @@ inline Routing megatron_routing(const Config& c) {
   if (const auto chosen = c.integer("moe_router_group_topk", 0); chosen > 0) {
     routing.groups = positive(c, "moe_router_num_groups", 1);
     routing.chosen_groups = chosen;
-    routing.group_best = routing.chosen / chosen;
+    routing.group_best = extras.group_best > 0 ? extras.group_best : routing.chosen / chosen;
   }
   return routing;
 }

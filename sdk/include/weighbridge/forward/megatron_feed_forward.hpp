@@ -31,8 +31,8 @@ inline Matrix megatron_mlp(const Config& c, const Forward& run, const std::strin
   return linear(at + "linear_fc2.", inner);
 }
 
-inline Matrix megatron_experts(const Config& c, const Forward& run, const std::string& at, const Matrix& x) {
-  auto routing = megatron_routing(c);
+inline Matrix megatron_experts(const Config& c, const Forward& run, const std::string& at, const Matrix& x, const MegatronExtras& extras) {
+  auto routing = megatron_routing(c, extras);
   routing.bias = run.values_if_any(at + "router.expert_bias");
   const auto logits = run.module(at + "router.", x);
   const auto narrow = at + "fc1_latent_proj.", wide = at + "fc2_latent_proj.";
@@ -54,10 +54,10 @@ inline Matrix megatron_experts(const Config& c, const Forward& run, const std::s
 }
 
 // A layer's second half: dense, or a mixture where the layer has a router.
-inline Matrix megatron_feed_forward(const Config& c, const Forward& run, const std::string& layer, const Matrix& x) {
+inline Matrix megatron_feed_forward(const Config& c, const Forward& run, const std::string& layer, const Matrix& x, const MegatronExtras& extras) {
   const auto at = layer + "mlp.";
   const auto normed = norm_before(c, run, at + "linear_fc1.", layer + "pre_mlp_layernorm.", x);
-  return run.has(at + "router.weight") ? megatron_experts(c, run, at, normed) : megatron_mlp(c, run, at, normed);
+  return run.has(at + "router.weight") ? megatron_experts(c, run, at, normed, extras) : megatron_mlp(c, run, at, normed);
 }
 
 }  // namespace forward

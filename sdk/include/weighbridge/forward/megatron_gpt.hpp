@@ -12,12 +12,6 @@ namespace weighbridge {
 inline namespace sdk_v1 {
 namespace forward {
 
-// What classes derived from GPTModel add.
-struct MegatronExtras {
-  float embedding_scale{1};
-  float logit_cap{};
-};
-
 // What derived classes have of their own in a layer is changed by `adjust(layer, attention)`.
 template <class Adjust>
 void megatron_gpt(const Config& c, const Forward& run, const MegatronExtras& extras, Adjust&& adjust) {
@@ -29,14 +23,14 @@ void megatron_gpt(const Config& c, const Forward& run, const MegatronExtras& ext
     const auto layer = "decoder.layers." + std::to_string(i) + ".";
     Matrix attended;
     if (c.flag("multi_latent_attention")) {
-      attended = megatron_latent_attention(c, run, layer, x);
+      attended = megatron_latent_attention(c, run, layer, x, extras);
     } else {
       auto attention = megatron_attention(c, i);
       adjust(i, attention);
       attended = megatron_self_attention(c, run, layer, x, attention);
     }
     add(x, megatron_norm(c, run, layer + "self_attention.linear_proj.post_layernorm.", attended));
-    const auto made = megatron_feed_forward(c, run, layer, x);
+    const auto made = megatron_feed_forward(c, run, layer, x, extras);
     add(x, megatron_norm(c, run, layer + "mlp.linear_fc2.post_layernorm.", made));
     run.state(i, x);
   }
@@ -47,8 +41,8 @@ void megatron_gpt(const Config& c, const Forward& run, const MegatronExtras& ext
   run.logits(logits);
 }
 
-inline void megatron_gpt(const Config& c, const Forward& run) {
-  megatron_gpt(c, run, {}, [](std::int64_t, MegatronAttention&) {});
+inline void megatron_gpt(const Config& c, const Forward& run, const MegatronExtras& extras = {}) {
+  megatron_gpt(c, run, extras, [](std::int64_t, MegatronAttention&) {});
 }
 
 }  // namespace forward
