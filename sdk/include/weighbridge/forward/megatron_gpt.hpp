@@ -4,6 +4,7 @@
 #include <weighbridge/forward.hpp>
 #include <weighbridge/forward/megatron_attention.hpp>
 #include <weighbridge/forward/megatron_feed_forward.hpp>
+#include <weighbridge/forward/megatron_mixers.hpp>
 
 #include <cstdint>
 #include <string>
@@ -24,6 +25,8 @@ void megatron_gpt(const Config& c, const Forward& run, const MegatronExtras& ext
     Matrix attended;
     if (c.flag("multi_latent_attention")) {
       attended = megatron_latent_attention(c, run, layer, x, extras);
+    } else if (const auto linear = layer + "self_attention."; run.has(linear + "out_norm.weight")) {
+      attended = megatron_gated_delta(c, run, linear, x);
     } else {
       auto attention = megatron_attention(c, i);
       adjust(i, attention);
