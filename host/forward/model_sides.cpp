@@ -7,6 +7,7 @@
 #include "conversion/megatron_model.hpp"
 #include "conversion/source_use.hpp"
 #include "families/call.hpp"
+#include "mapping/live_name.hpp"
 
 namespace weighbridge {
 namespace {
@@ -16,6 +17,12 @@ std::string plain_name(std::string name) {
   constexpr std::string_view packed = "_packed";
   if (name.ends_with(packed)) name.resize(name.size() - packed.size());
   return name;
+}
+
+// In the live model, where checkpoints may count the layers of a kind apart.
+std::string name_in_model(const Equation& equation) {
+  if (equation.live_rest.empty()) return equation.live_name();
+  return live_name(equation.stack, equation.live_layer.value_or(equation.layer), equation.live_rest, equation.expert, equation.experts);
 }
 
 // What decoded values are rounded to by those who run the model: its own type.
@@ -66,8 +73,7 @@ Result<ModelSide> open_megatron_side(const ExportOptions& options, Registry& reg
   if (!model) return model.error();
   HeldTensors tensors;
   for (std::size_t i = 0; i < model->parameters.size(); ++i) {
-    const auto name = model->set.equations[i].live_name();
-    tensors.insert_or_assign(name, HeldTensor{std::move(model->parameters[i])});
+    tensors.insert_or_assign(name_in_model(model->set.equations[i]), HeldTensor{std::move(model->parameters[i])});
   }
   ConfigDocument document{model->checkpoint.document};
   if (model->checkpoint.document.empty()) {

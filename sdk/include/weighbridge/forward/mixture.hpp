@@ -22,6 +22,7 @@ struct Routing {
   std::int64_t chosen{};       // experts of a token
   bool normalised{};           // the chosen scores are made to add up to one
   float scale{1};
+  std::vector<float> expert_scale{};  // of each expert's weight, behind all else
   std::vector<float> bias{};   // added to the scores while experts are chosen, and only then
   std::int64_t groups{1}, chosen_groups{1};  // experts are taken from so many groups, the best ones
   std::int64_t group_best{1};  // a group is as good as the sum of so many of its experts
@@ -85,7 +86,10 @@ inline std::vector<Choice> route(const std::vector<float>& logits, const Routing
     for (auto& weight : weights) weight /= sum;
   }
   std::vector<Choice> choices;
-  for (std::size_t i = 0; i < chosen.size(); ++i) choices.push_back({chosen[i], weights[i] * routing.scale});
+  for (std::size_t i = 0; i < chosen.size(); ++i) {
+    const auto own = routing.expert_scale.empty() ? 1.0F : routing.expert_scale.at(static_cast<std::size_t>(chosen[i]));
+    choices.push_back({chosen[i], weights[i] * routing.scale * own});
+  }
   return choices;
 }
 
