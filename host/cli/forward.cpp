@@ -7,6 +7,7 @@
 #include <string>
 
 #include "checkpoints/hub_cache.hpp"
+#include "cli/conversions.hpp"
 #include "cli/report.hpp"
 #include "forward/forward_check.hpp"
 
@@ -14,7 +15,7 @@ namespace weighbridge {
 
 void declare_forward(CLI::App& command, ForwardRequest& request) {
   auto* forward = command.add_flag("--forward", request.wanted, "Run the model from both sides on a few tokens and compare what comes of it after each layer");
-  command.add_option("--tokens", request.tokens, "Token ids of a sequence to run it on, as 1,2,3")->delimiter(',')->needs(forward)->type_name("IDS");
+  auto* tokens = command.add_option("--tokens", request.tokens, "Token ids of a sequence to run it on, as 1,2,3")->delimiter(',')->needs(forward)->type_name("IDS");
   command.add_option("--tolerance", request.tolerance, "Relative difference of a token's values that is allowed")
       ->check(CLI::PositiveNumber)
       ->needs(forward)
@@ -25,6 +26,7 @@ void declare_forward(CLI::App& command, ForwardRequest& request) {
           "--expected", [&request](const std::string& file) { request.expected = file; },
           "A safetensors file of input_ids and logits, with which both sides are compared too")
       ->needs(forward)
+      ->excludes(tokens)
       ->type_name("FILE");
 }
 
@@ -40,6 +42,7 @@ int forward_check(const Options& options, const ForwardRequest& request, Console
   chosen.strict = !options.not_strict;
   chosen.max_memory = options.max_memory;
   chosen.stop = console.stop;
+  chosen.progress = progress_sink(console, options);
   auto registry = Registry::scan(options.plugin_paths);
   const auto report = forward_check(chosen, registry);
   if (!report) return fail(console, report.error(), options.json);

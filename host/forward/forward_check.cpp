@@ -6,6 +6,7 @@
 #include <limits>
 #include <utility>
 
+#include "engine/progress_meter.hpp"
 #include "families/call.hpp"
 #include "forward/expected_logits.hpp"
 #include "forward/kept_states.hpp"
@@ -53,7 +54,6 @@ class Comparing {
  private:
   Status state(Side side, std::int64_t layer, std::int64_t columns, const float* values) {
     if (columns < 1 || layer == kLogits) return no_result(side);
-    if (options_.progress) options_.progress(side, layer);
     if (side == Side::hugging_face) return kept_.keep(layer, columns, values, static_cast<std::size_t>(tokens_ * columns));
     const auto other = kept_.of(layer);
     if (!other) return other.error();
@@ -97,7 +97,9 @@ class Comparing {
   bool told_{};
 };
 
-Status run_side(Side side, ModelSide& model, const ConfigDocument& hugging_face, const Tokens& tokens, Comparing& comparing, ForwardReport& report) {
+Status run_side(Side side, ModelSide& model, const ConfigDocument& hugging_face, const Tokens& tokens, Comparing& comparing, ProgressMeter& progress,
+                ForwardReport& report) {
+  model.tensors.tell([&](std::uint64_t bytes, std::string_view tensor) { progress.add(bytes, tensor); });
   SideRun run{model.tensors, tokens, comparing.sink(side)};
   const auto& megatron = side == Side::megatron ? model.document : ConfigDocument{};
   if (auto status = run_model(model.chosen.family, side, hugging_face, megatron, run, report.notes); !status) return status;
@@ -130,11 +132,16 @@ Result<ForwardReport> forward_check(const ForwardOptions& options, Registry& reg
 
   ForwardReport report;
   report.tolerance = options.tolerance;
+  // What is read twice, as a tied embedding is, must not count beyond the end.
+  ProgressSink sink;
+  if (options.progress)
+    sink = [&](const Progress& made) { options.progress({std::min(made.bytes_done, made.bytes_total), made.bytes_total, made.tensor}); };
   std::optional<Comparing> comparing;
+  std::optional<ProgressMeter> progress;
   Tokens tokens;
   ConfigDocument config;
   {  // one side after the other, so that the memory of one is free for the other
-    auto side = open_hugging_face_side(options.hugging_face, options.strict, registry, options.max_memory, options.stop, report.notes);
+    auto side = open_hugging_face_side(options.hugging_face, options.strict, registry, options.max_memory, options.stop);
     if (!side) return side.error();
     config = side->document;
     report.family = family_id(side->chosen.family);
@@ -145,8 +152,9 @@ Result<ForwardReport> forward_check(const ForwardOptions& options, Registry& reg
     if (auto status = check_tokens(tokens, report.vocabulary); !status) return status.error();
     report.sequences = tokens.sequences;
     report.length = tokens.length;
+    progress.emplace(sink, 2 * side->tensors.bytes());
     comparing.emplace(options, report, *kept, expected, tokens.sequences * tokens.length);
-    if (auto status = run_side(Side::hugging_face, *side, config, tokens, *comparing, report); !status) return status.error();
+    if (auto status = run_side(Side::hugging_face, *side, config, tokens, *comparing, *progress, report); !status) return status.error();
   }
   ExportOptions megatron;
   megatron.megatron = options.megatron;
@@ -155,7 +163,8 @@ Result<ForwardReport> forward_check(const ForwardOptions& options, Registry& reg
   auto side = open_megatron_side(megatron, registry, options.max_memory,
                                  options.stop, report.notes);
   if (!side) return side.error();
-  if (auto status = run_side(Side::megatron, *side, config, tokens, *comparing, report); !status) return status.error();
+  if (auto status = run_side(Side::megatron, *side, config, tokens, *comparing, *progress, report); !status) return status.error();
+  progress->finish();
   return report;
 }
 

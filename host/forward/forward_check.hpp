@@ -5,12 +5,12 @@
 #include <boost/json/object.hpp>
 #include <cstdint>
 #include <filesystem>
-#include <functional>
 #include <optional>
 #include <stop_token>
 #include <string>
 #include <vector>
 
+#include "engine/run.hpp"
 #include "families/forward_call.hpp"
 #include "families/registry.hpp"
 #include "forward/state_difference.hpp"
@@ -26,7 +26,7 @@ struct ForwardOptions {
   bool strict{true};
   std::uint64_t max_memory{256 << 20};
   std::stop_token stop;
-  std::function<void(Side side, std::int64_t layer)> progress;  // a layer was computed; may be empty
+  ProgressSink progress;  // of the weights of both sides as float32; may be empty
 };
 
 struct LayerDifference {

@@ -36,7 +36,7 @@ DType type_of(const ConfigDocument& config) {
 }  // namespace
 
 Result<ModelSide> open_hugging_face_side(const std::filesystem::path& folder, bool strict, Registry& registry, std::uint64_t memory,
-                                         std::stop_token stop, std::vector<std::string>& notes) {
+                                         std::stop_token stop) {
   auto repository = HuggingFaceRepository::open(folder, {.strict = strict});
   if (!repository) return repository.error();
   auto chosen = choose_family(repository->config, registry);
@@ -59,7 +59,6 @@ Result<ModelSide> open_hugging_face_side(const std::filesystem::path& folder, bo
   const auto& leaves = set->algebra.leaves();
   for (std::size_t i = 0; i < leaves.size(); ++i)
     if (leaves[i].decoding) tensors.insert_or_assign(plain_name(leaves[i].name), HeldTensor{(*of_leaves)[i], type_of(repository->config)});
-  notes.insert(notes.end(), repository->notes.begin(), repository->notes.end());
   auto config = std::move(repository->config);
   auto rows = TensorRows::make(std::move(plan), std::move(tensors), memory, std::move(stop));
   if (!rows) return rows.error();

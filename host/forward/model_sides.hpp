@@ -23,7 +23,7 @@ struct ModelSide {
 
 // Tensors as on disk; block-scaled ones decoded and rounded to the model's type, as those do who run it.
 Result<ModelSide> open_hugging_face_side(const std::filesystem::path& folder, bool strict, Registry& registry, std::uint64_t memory,
-                                         std::stop_token stop, std::vector<std::string>& notes);
+                                         std::stop_token stop);
 // `options.reference` is the Hugging Face folder, which says what the model is. A checkpoint without a configuration is given
 // the one that the family makes of config.json, with a note.
 Result<ModelSide> open_megatron_side(const ExportOptions& options, Registry& registry, std::uint64_t memory, std::stop_token stop,

@@ -47,6 +47,7 @@ struct TensorRows::Reading {
   Tuning tuning;
   std::stop_token stop;
   std::unique_ptr<WindowReader> reader;
+  std::function<void(std::uint64_t, std::string_view)> told;
 };
 
 TensorRows::TensorRows(std::unique_ptr<Reading> reading) : reading_{std::move(reading)} {}
@@ -83,13 +84,21 @@ Result<TensorRows> TensorRows::make(Plan plan, HeldTensors tensors, std::uint64_
   for (const auto* buffer : {&window, &scratch})
     if (!*buffer) return buffer->error();
   auto reading = std::make_unique<Reading>(
-      Reading{std::move(plan), std::move(tensors), {}, *budget, *std::move(window), *std::move(scratch), {}, std::move(stop), {}});
+      Reading{std::move(plan), std::move(tensors), {}, *budget, *std::move(window), *std::move(scratch), {}, std::move(stop), {}, {}});
   for (std::size_t i = 0; i < reading->plan.tensors.size(); ++i) reading->numbers.emplace(reading->plan.tensors[i].name, i);
   reading->reader = std::make_unique<WindowReader>(reading->plan, real_files(), reading->tuning, [held = reading.get()](std::uint64_t) -> Status {
     if (!held->stop.stop_requested()) return done();
     return Error{Error::Kind::cancelled, "", "", "stopped before the model was run", "Run it again"};
   });
   return TensorRows{std::move(reading)};
+}
+
+void TensorRows::tell(std::function<void(std::uint64_t, std::string_view)> reader) { reading_->told = std::move(reader); }
+
+std::uint64_t TensorRows::bytes() const {
+  std::uint64_t sum = 0;
+  for (const auto& [name, held] : reading_->tensors) sum += static_cast<std::uint64_t>(byte_count(held.stored.shape, DType::f32).value_or(0));
+  return sum;
 }
 
 const StoredTensor* TensorRows::find(std::string_view name) const {
@@ -125,6 +134,7 @@ Status TensorRows::read(std::string_view name, std::int64_t first, std::int64_t 
         !status)
       return status;
     if (dtype != DType::f32) widen(window, static_cast<std::size_t>(behind), static_cast<std::size_t>(count_values), dtype);
+    if (reading_->told) reading_->told(static_cast<std::uint64_t>(now * row_bytes), name);
     block(begin, now, reinterpret_cast<const float*>(reading_->window.bytes().data()));
   }
   return done();

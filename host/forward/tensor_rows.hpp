@@ -40,6 +40,10 @@ class TensorRows {
   TensorRows& operator=(TensorRows&&) noexcept;
   ~TensorRows();
 
+  // Told of everything that is read, in bytes of float32; may be empty.
+  void tell(std::function<void(std::uint64_t bytes, std::string_view tensor)> reader);
+  std::uint64_t bytes() const;  // of all tensors as float32
+
   const StoredTensor* find(std::string_view name) const;  // null if there is none
   // Rows [first, first + count), in blocks that fit the memory, in order: block(first row of it, values). A block is at least
   // a row. Errors name the tensor: mismatch for rows that it has not, usage for a row beyond the memory, io while reading.

@@ -47,9 +47,9 @@ TEST_P(GoldenForward, BothSidesGiveTheLogitsOfTransformers) {
   }
 }
 
-class StoredForward : public testing::TestWithParam<std::string> {};  // of block-scaled sources
+class SidesAlone : public testing::TestWithParam<std::string> {};  // where no logits are expected
 
-TEST_P(StoredForward, BothSidesAgree) {
+TEST_P(SidesAlone, Agree) {
   const TemporaryFolder folder;
   const auto imported = import(GetParam(), folder / "megatron");
   ASSERT_EQ(imported.code, 0) << imported.err;
@@ -67,7 +67,8 @@ INSTANTIATE_TEST_SUITE_P(Cases, GoldenForward,
                          testing::Values("llama3", "llama3-tied", "llama2-mha-fp16", "llama-bias", "mistral", "qwen2", "qwen2-tied", "qwen3", "qwen3-tied",
                                          "gpt-oss", "deepseek-v3", "moonlight", "gemma3", "qwen3-next", "qwen35", "nemotron3", "falcon-h1"),
                          spelt);
-INSTANTIATE_TEST_SUITE_P(Quantised, StoredForward, testing::Values("deepseek-v3-fp8", "kimi-k2-fp8", "kimi-k2-int4", "gpt-oss-mxfp4"), spelt);
+INSTANTIATE_TEST_SUITE_P(Quantised, SidesAlone, testing::Values("deepseek-v3-fp8", "kimi-k2-fp8", "kimi-k2-int4", "gpt-oss-mxfp4"), spelt);
+INSTANTIATE_TEST_SUITE_P(Remote, SidesAlone, testing::Values("mimo", "mimo-v2-flash", "step35", "gemma4"), spelt);
 
 // Lets gate and up of one layer change places in the stacked linear_fc1 of a checkpoint.
 void exchange_gate_and_up(const std::filesystem::path& megatron, std::int64_t layer) {

@@ -67,6 +67,7 @@ inline Matrix megatron_self_attention(const Config& c, const Forward& run, const
   k = detail::head_norm(c, run, at + "k_layernorm.", std::move(k));
   rotate(q, a.core.width, run.length(), a.rotary);
   rotate(k, a.core.width, run.length(), a.rotary);
+  scale(v, a.value_scale);
   auto core = a.core;
   core.sinks = run.values_if_any(at + "core_attention.softmax_offset");
   auto attended = attend(q, k, v, run.length(), core);

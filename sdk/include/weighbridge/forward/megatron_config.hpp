@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace weighbridge {
 inline namespace sdk_v1 {
@@ -24,7 +25,14 @@ struct MegatronExtras {
   float logit_cap{};
   std::int64_t group_best{};     // of Routing, instead of chosen experts / chosen groups
   bool widened_attention{true};  // whether YaRN scales the products of latent attention
+  // By layer, instead of activation_func_clamp_value: of dense MLPs and routed experts, of shared ones. 0: none.
+  std::vector<float> clamps{}, shared_clamps{};
 };
+
+inline std::optional<float> clamp_of(const std::vector<float>& clamps, std::int64_t layer) {
+  if (layer < 0 || layer >= static_cast<std::int64_t>(clamps.size())) return std::nullopt;
+  return clamps[static_cast<std::size_t>(layer)];
+}
 
 // Whether a list says 1 of a layer, counted from nought; nothing where the field is no list.
 inline std::optional<bool> listed(const Config& c, std::string_view field, std::int64_t layer) {
@@ -86,6 +94,7 @@ struct MegatronAttention {
   Attention core;
   Rotary rotary;
   bool gated{};  // rows of queries have as many of a gate behind them
+  float value_scale{1};
 };
 
 inline MegatronAttention megatron_attention(const Config& c, std::int64_t layer) {
@@ -100,9 +109,9 @@ inline MegatronAttention megatron_attention(const Config& c, std::int64_t layer)
   return a;
 }
 
-inline Gate megatron_gate(const Config& c) {
+inline Gate megatron_gate(const Config& c, std::optional<float> clamp = std::nullopt) {
   return {.activation = activation_named(c.string("activation_func", "gelu")),
-          .clamp = static_cast<float>(c.number("activation_func_clamp_value", 0)),
+          .clamp = clamp ? *clamp : static_cast<float>(c.number("activation_func_clamp_value", 0)),
           .offset = static_cast<float>(c.number("glu_linear_offset", 0))};
 }
 

@@ -33,7 +33,7 @@ void megatron_gpt(const Config& c, const Forward& run, const MegatronExtras& ext
       attended = megatron_self_attention(c, run, layer, x, attention);
     }
     add(x, megatron_norm(c, run, layer + "self_attention.linear_proj.post_layernorm.", attended));
-    const auto made = megatron_feed_forward(c, run, layer, x, extras);
+    const auto made = megatron_feed_forward(c, run, layer, i, x, extras);
     add(x, megatron_norm(c, run, layer + "mlp.linear_fc2.post_layernorm.", made));
     run.state(i, x);
   }

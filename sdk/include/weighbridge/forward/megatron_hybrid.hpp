@@ -24,7 +24,7 @@ inline void megatron_hybrid(const Config& c, const Forward& run, const MegatronE
     } else if (run.has(layer + "self_attention.linear_qkv.weight")) {
       add(x, megatron_self_attention(c, run, layer, x, megatron_attention(c, i)));
     } else {
-      add(x, megatron_feed_forward(c, run, layer, x, extras));
+      add(x, megatron_feed_forward(c, run, layer, i, x, extras));
     }
     run.state(i, x);
   }
