@@ -27,7 +27,7 @@ struct Part {
 };
 
 // What the host asks a family.
-enum class Question : std::uint8_t { to_megatron = 1, to_hugging_face, equations, other };
+enum class Question : std::uint8_t { to_megatron = 1, to_hugging_face, equations, forward_hugging_face, forward_megatron, other };
 
 }  // namespace weighbridge
 

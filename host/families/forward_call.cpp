@@ -9,6 +9,7 @@
 
 #include "families/call.hpp"
 #include "families/call_state.hpp"
+#include "families/component.hpp"
 #include "families/values.hpp"
 
 namespace weighbridge {
@@ -47,11 +48,24 @@ Status too_small(std::string_view name) {
   return Error{Error::Kind::plugin, "", "", fmt::format("the plugin's {} is smaller than that of ABI 1.0", name), "Build it with a newer SDK"};
 }
 
+const wb_forward* table_of(const Family& family) {
+  if (!reaches(*family.table, &wb_family::extension) || family.table->extension == nullptr) return nullptr;
+  const std::string_view id = WB_FORWARD_EXTENSION;
+  const auto* table = static_cast<const wb_forward*>(family.table->extension({id.data(), id.size()}));
+  const bool whole = table != nullptr && reaches(*table, &wb_forward::megatron) && table->hugging_face != nullptr && table->megatron != nullptr;
+  return whole ? table : nullptr;
+}
+
+// What the innermost part calls `name`, in the whole model.
+std::string in_whole(const wb_call& call, wb_string name) {
+  return call.question == Question::forward_hugging_face ? hugging_face_name(call, view(name)) : megatron_name(call, view(name));
+}
+
 int32_t tensor(wb_call* call, wb_string name, wb_tensor_info* out) {
   const StoredTensor* found = nullptr;
   const auto looked = contained(call, [&]() -> Status {
     if (out->struct_size < sizeof(wb_tensor_info)) return too_small("wb_tensor_info");
-    found = call->run->tensor(view(name));
+    found = call->run->tensor(in_whole(*call, name));
     return done();
   });
   if (looked != WB_OK) return looked;
@@ -61,7 +75,7 @@ int32_t tensor(wb_call* call, wb_string name, wb_tensor_info* out) {
 }
 
 int32_t rows(wb_call* call, wb_string name, int64_t first, int64_t count, float* into) {
-  return contained(call, [&] { return call->run->rows(view(name), first, count, into); });
+  return contained(call, [&] { return call->run->rows(in_whole(*call, name), first, count, into); });
 }
 
 int32_t multiply(wb_call* call, const wb_product* product) {
@@ -70,7 +84,8 @@ int32_t multiply(wb_call* call, const wb_product* product) {
     if (product->kind != WB_PRODUCT_ROWS && product->kind != WB_PRODUCT_TURNED)
       return Error{Error::Kind::plugin, "", std::string{view(product->weight)}, fmt::format("the plugin wants a product of the unknown kind {}", product->kind),
                    "Report it to the plugin's author"};
-    return call->run->multiply({view(product->weight), product->first_row, product->rows, product->kind == WB_PRODUCT_TURNED, product->tokens,
+    const auto weight = in_whole(*call, product->weight);
+    return call->run->multiply({weight, product->first_row, product->rows, product->kind == WB_PRODUCT_TURNED, product->tokens,
                                 product->x, product->y});
   });
 }
@@ -89,12 +104,22 @@ int32_t logits(wb_call* call, const wb_values* values) {
   });
 }
 
-const wb_forward* table_of(const Family& family) {
-  if (!reaches(*family.table, &wb_family::extension) || family.table->extension == nullptr) return nullptr;
-  const std::string_view id = WB_FORWARD_EXTENSION;
-  const auto* table = static_cast<const wb_forward*>(family.table->extension({id.data(), id.size()}));
-  const bool whole = table != nullptr && reaches(*table, &wb_forward::megatron) && table->hugging_face != nullptr && table->megatron != nullptr;
-  return whole ? table : nullptr;
+int32_t part(wb_call* call, const wb_component* component);
+
+wb_forward_run run_of(const Tokens& tokens) {
+  return {sizeof(wb_forward_run), tokens.ids.data(), tokens.sequences, tokens.length, tensor, rows, multiply, state, logits, part};
+}
+
+int32_t part(wb_call* call, const wb_component* component) {
+  const auto family = enter_part(call, component);
+  if (!family) return WB_FAILED;
+  const auto* table = table_of(*family);
+  if (table == nullptr) return failed(call, fmt::format("the family of the part {} does not say what its model computes", view(component->architecture)));
+  const auto given = run_of(call->run->tokens());
+  const auto result = (call->question == Question::forward_hugging_face ? table->hugging_face : table->megatron)(&host_table(), call, &given);
+  call->parts.pop_back();
+  if (!call->failure.empty()) return WB_FAILED;
+  return result == WB_OK ? WB_OK : failed(call, fmt::format("the family of the part {} failed without a message", view(component->architecture)));
 }
 
 }  // namespace
@@ -116,8 +141,8 @@ Status run_model(const Family& family, Side side, const ConfigDocument& hugging_
   call.families = family.others;
   call.notes = &notes;
   call.run = &refusals;
-  const auto& tokens = run.tokens();
-  const wb_forward_run given{sizeof(wb_forward_run), tokens.ids.data(), tokens.sequences, tokens.length, tensor, rows, multiply, state, logits};
+  call.question = side == Side::hugging_face ? Question::forward_hugging_face : Question::forward_megatron;
+  const auto given = run_of(run.tokens());
   const auto asked = ask([&](const wb_host* host, wb_call* opaque) {
     return side == Side::hugging_face ? table->hugging_face(host, opaque, &given) : table->megatron(host, opaque, &given);
   }, call, fmt::format("family {}, {} side of the forward check", family_id(family), to_string(side)),

@@ -69,6 +69,7 @@ INSTANTIATE_TEST_SUITE_P(Cases, GoldenForward,
                          spelt);
 INSTANTIATE_TEST_SUITE_P(Quantised, SidesAlone, testing::Values("deepseek-v3-fp8", "kimi-k2-fp8", "kimi-k2-int4", "gpt-oss-mxfp4"), spelt);
 INSTANTIATE_TEST_SUITE_P(Remote, SidesAlone, testing::Values("mimo", "mimo-v2-flash", "step35", "gemma4"), spelt);
+INSTANTIATE_TEST_SUITE_P(LanguageModels, SidesAlone, testing::Values("qwen3-vl", "gemma3-vl"), spelt);
 
 // Lets gate and up of one layer change places in the stacked linear_fc1 of a checkpoint.
 void exchange_gate_and_up(const std::filesystem::path& megatron, std::int64_t layer) {
@@ -148,14 +149,6 @@ TEST(ForwardOptionsOfVerify, MemoryIsKeptTo) {
   EXPECT_EQ(little.code, 2);
   EXPECT_THAT(little.err, testing::HasSubstr("--max-memory"));
   EXPECT_EQ(check("llama3", golden("llama3/megatron"), {"--max-memory", "40MiB"}).code, 0);
-}
-
-TEST(ForwardOfFamilies, ThatDoNotSayWhatTheyComputeIsRefused) {
-  const TemporaryFolder folder;
-  ASSERT_EQ(import("qwen2-audio", folder / "megatron").code, 0);
-  const auto ran = check("qwen2-audio", folder / "megatron", {});
-  EXPECT_NE(ran.code, 0);
-  EXPECT_THAT(ran.err, testing::HasSubstr("does not say what its model computes"));
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include <weighbridge/config.hpp>
 #include <weighbridge/forward/matrix.hpp>
 #include <weighbridge/forward_abi.h>
+#include <weighbridge/part.hpp>
 #include <weighbridge/stored.hpp>
 
 #include <cstdint>
@@ -86,6 +87,11 @@ class Forward {
     auto y = linear(module + "weight", x);
     forward::add_row(y, values_if_any(module + "bias"));
     return y;
+  }
+
+  // Lets another family run the model: the language model of one that sees, too. It gives the states and the logits.
+  void part(const Part& part) const {
+    if (!part.told([&](const wb_component* component) { return run_->part(call_, component) == WB_OK; })) throw Failure("a part of the model was refused");
   }
 
   // The residual stream after the embedding (layer -1) and after each layer; then the result.

@@ -56,6 +56,9 @@ typedef struct wb_forward_run {
   int32_t (*state)(wb_call *, int64_t layer, const wb_values *values);
   /* [call] The result, once. Columns beyond the vocabulary are padding. */
   int32_t (*logits)(wb_call *, const wb_values *values);
+  /* [call] Lets another family run the model, of this side: the language model of a vision-language model, by a component as
+   * wb_host.component takes it. It gives the states and the logits. */
+  int32_t (*part)(wb_call *, const wb_component *component);
 } wb_forward_run;
 
 typedef struct wb_forward {

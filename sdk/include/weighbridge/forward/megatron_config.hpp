@@ -80,7 +80,8 @@ inline Rotary megatron_rotary(const Config& c, std::int64_t width) {
     return {yarn_frequencies(base, width, yarn),
             static_cast<float>(scale && of_all ? yarn_scale(factor, *scale) / yarn_scale(factor, *of_all) : yarn_scale(factor)), pairs};
   }
-  if (type != "rope") throw Failure("position_embedding_type is " + type + "; the forward check computes rope, yarn and none");
+  if (type != "rope" && type != "mrope") throw Failure("position_embedding_type is " + type + "; the forward check computes rope, yarn and none");
+  // mrope: time, height and width of text are one position.
   const auto share = c.number("rotary_percent", 1.0);
   auto frequencies = frequencies_of(base, share < 1.0 ? static_cast<std::int64_t>(static_cast<double>(width) * share) : width);
   // Both are built in: the length that was trained for, and the bounds of the blend.
