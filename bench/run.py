@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Times import and export against cp of the same bytes, and the plan of a model with very many tensors.
+"""Times import and export against cp of the same bytes, verify against cat, and the plan of a model with very many tensors.
 
   python3 run.py --program build/bin/weighbridge [--gigabytes 4] [--rounds 3] [--dir DIR] [--threads N] [--max-memory SIZE]
 
@@ -90,6 +90,40 @@ def conversions(options, place):
     return same
 
 
+def forget(files):
+    """Takes the files out of the page cache, as far as the system agrees."""
+    for path in files:
+        with open(path, "rb") as file:
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+
+
+def verification(options, place):
+    """Reading both checkpoints and comparing them, against cat of the same files."""
+    source, megatron = place / "hf", place / "megatron"
+    files = [path for folder in (source, megatron) for path in sorted(folder.rglob("*")) if path.is_file()]
+    size, rates, peak = sum(path.stat().st_size for path in files), {}, 0
+    verify = [options.program, "verify", "--hf-model", source, "--megatron-path", megatron, "--no-progress", "--json"]
+    jobs = {"cat": ["cat", *files], "verify": [*verify, *(["--threads", options.threads] if options.threads else []),
+                                               *(["--max-memory", options.max_memory] if options.max_memory else [])]}
+    for state in ("cold", "hot"):
+        for number in range(options.rounds):
+            for name in list(jobs)[number % 2:] + list(jobs)[:number % 2]:
+                os.sync()
+                if state == "cold":
+                    forget(files)
+                start = time.monotonic()
+                with open(os.devnull, "wb") as null:  # straight to the device: a pipe would be timed too
+                    done = subprocess.run([*map(str, jobs[name])], check=True, stdout=null if name == "cat" else subprocess.PIPE)
+                rates.setdefault((state, name), []).append(size / 1e9 / (time.monotonic() - start))
+                if name == "verify":
+                    peak = max(peak, json.loads(done.stdout)["peak_memory_bytes"])
+    print(f"\nverify of {size / 1e9:.2f} GB, both checkpoints together, GB/s:")
+    for (state, name), values in rates.items():
+        ratio = statistics.median(values) / statistics.median(rates[state, "cat"])
+        print(f"{state:6}{name:8}{statistics.median(values):8.2f}{ratio:8.2f} of cat   " + " ".join(f"{value:.2f}" for value in values))
+    print(f"verify reports a peak of {peak / MIB:.0f} MiB\n")
+
+
 def plan_time(options, place):
     model = place / "many"
     subprocess.run([sys.executable, HERE / "make_llama.py", model, "--tensors", str(options.tensors)], check=True)
@@ -116,6 +150,7 @@ def main():
         sys.exit(f"{parent} has {free / 1e9:.1f} GB free, {need / 1e9:.1f} GB are needed; name another folder with --dir")
     with tempfile.TemporaryDirectory(prefix="weighbridge-bench-", dir=parent) as place:
         good = conversions(options, pathlib.Path(place))
+        verification(options, pathlib.Path(place))
         plan_time(options, pathlib.Path(place))
     sys.exit(not good)
 

@@ -3,12 +3,15 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <chrono>
 #include <ostream>
 #include <string>
 
 #include "checkpoints/hub_cache.hpp"
+#include "cli/amounts.hpp"
 #include "cli/conversions.hpp"
 #include "cli/report.hpp"
+#include "engine/memory.hpp"
 #include "forward/forward_check.hpp"
 
 namespace weighbridge {
@@ -43,18 +46,22 @@ int forward_check(const Options& options, const ForwardRequest& request, Console
   chosen.max_memory = options.max_memory;
   chosen.stop = console.stop;
   chosen.progress = progress_sink(console, options);
+  const auto start = std::chrono::steady_clock::now();
   auto registry = Registry::scan(options.plugin_paths);
   const auto report = forward_check(chosen, registry);
   if (!report) return fail(console, report.error(), options.json);
+  const auto seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   if (options.json) {
     auto object = to_json(*report);
     object["command"] = "verify";
+    object["seconds"] = seconds;
+    object["peak_memory_bytes"] = resident_peak();
     object["hugging_face"] = model->folder.string();
     object["megatron"] = options.megatron_path.string();
     object["family"] = {{"id", report->family}, {"version", report->family_version}};
     print(console, object);
   } else {
-    console.out << to_text(*report) << std::flush;
+    console.out << to_text(*report) << fmt::format("in {}, {} at most\n", readable_seconds(seconds), readable_memory(resident_peak())) << std::flush;
   }
   return report->same() ? kDone : kFailed;
 }

@@ -149,6 +149,11 @@ void declare_output(CLI::App& command, Options& options) {
   command.add_flag("--dry-run", options.dry_run, "Plan and print; write nothing");
 }
 
+void declare_tolerance(CLI::App& command, Tolerance& tolerance) {
+  command.add_option("--atol", tolerance.absolute, "Differences of values up to this count as equal (default 0)")->type_name("NUMBER")->check(CLI::NonNegativeNumber);
+  command.add_option("--rtol", tolerance.relative, "Likewise, relative to the expected value")->type_name("NUMBER")->check(CLI::NonNegativeNumber);
+}
+
 void declare_run(CLI::App& command, Options& options) {
   add_positive(command, "--threads", options.threads, "Workers (default: as many as the machine has, at most 8)");
   add_parsed(command, "--max-memory", options.max_memory, parse_size,

@@ -36,11 +36,32 @@ std::set<std::uint32_t> source_files(const Plan& plan, const OutputTensor& tenso
 
 // A plan exists only once its coverage is proven; this says what was proven.
 std::string coverage(const Conversion& conversion) {
-  std::size_t padded = 0;
-  for (const auto& tensor : conversion.plan.tensors) padded += tensor.padded ? 1 : 0;
-  return fmt::format(
-      "every element of {} is written exactly once ({} with zero padding), and every source tensor is used or named",
-      readable_count(conversion.plan.tensors.size(), "output tensor"), padded);
+  const auto& proven = conversion.proven;
+  auto text = fmt::format("each of {} elements of {} is used once, and each of {} elements of {} is written once", proven.input_elements,
+                          readable_count(static_cast<std::size_t>(proven.input_tensors), "input tensor"), proven.output_elements,
+                          readable_count(static_cast<std::size_t>(proven.output_tensors), "output tensor"));
+  if (proven.padding_elements > 0) text += fmt::format(" ({} of them are padding)", proven.padding_elements);
+  return text;
+}
+
+json::object proof_json(const Conversion& conversion) {
+  const auto& proven = conversion.proven;
+  json::array exceptions;
+  const auto add = [&](std::string_view kind, const std::vector<Named>& names) {
+    for (const auto& named : names) exceptions.push_back({{"kind", kind}, {"name", named.name}, {"reason", named.reason}, {"rule", named.rule}});
+  };
+  add("tied", conversion.tied);
+  add("padded", conversion.padded);
+  add("dropped", conversion.dropped);
+  add("synthesised", conversion.synthesised);
+  add("carried", conversion.carried);
+  return {{"input", {{"tensors", proven.input_tensors}, {"elements", proven.input_elements}, {"used_once", proven.input_elements}}},
+          {"output",
+           {{"tensors", proven.output_tensors},
+            {"elements", proven.output_elements},
+            {"written_once", proven.output_elements - proven.padding_elements},
+            {"padding", proven.padding_elements}}},
+          {"exceptions", std::move(exceptions)}};
 }
 
 std::string joined_sources(const Plan& plan, const OutputTensor& tensor) {
@@ -101,6 +122,7 @@ json::object plan_json(const Prepared& prepared, const Options& options, bool ea
                       {"max_memory_bytes", options.max_memory},
                       {"seconds_at_one_gigabyte_per_second", seconds_at_one_gigabyte(conversion)},
                       {"coverage", coverage(conversion)},
+                      {"proof", proof_json(conversion)},
                       {"tensors", tensors_json(conversion)},
                       {"notes", strings_json(conversion.notes)},
                       {"training_flags", strings_json(conversion.training_flags)},

@@ -40,7 +40,7 @@ std::string group_text(const Group& group) {
   std::string text;
   for (std::size_t i = 0; i < names.size() && i < kMany; ++i) {
     text += fmt::format("    {}: {}{}\n", group.word, names[i].name,
-                        names[i].reason.empty() ? "" : " (" + names[i].reason + ")");
+                        names[i].reason.empty() ? "" : " (" + names[i].reason + (names[i].rule.empty() ? "" : "; " + names[i].rule) + ")");
   }
   if (names.size() > kMany) text += fmt::format("    {}: {} more, see --json\n", group.word, names.size() - kMany);
   return text;
@@ -72,7 +72,7 @@ json::object tensors_json(const Conversion& conversion) {
   json::object tensors{{"mapped", conversion.mapped}};
   for (const auto& group : groups(conversion)) {
     json::array names;
-    for (const auto& named : *group.names) names.push_back({{"name", named.name}, {"reason", named.reason}});
+    for (const auto& named : *group.names) names.push_back({{"name", named.name}, {"reason", named.reason}, {"rule", named.rule}});
     tensors[group.word] = json::object{{"count", group.names->size()}, {"names", std::move(names)}};
   }
   return tensors;

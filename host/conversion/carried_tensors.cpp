@@ -26,7 +26,7 @@ Status carry_tensors(const EquationSet& set, const Catalogue& source, const std:
   for (const auto& [name, reason] : reasons) {
     const auto& stored = source.tensors.find(name)->second;
     request.tensors.push_back({name, stored.dtype, stored.shape});
-    conversion.carried.push_back({name, reason});
+    conversion.carried.push_back({name, reason, kDeclared});
   }
   auto layout = lay_out_hugging_face(request);
   if (!layout) return std::move(layout).error();

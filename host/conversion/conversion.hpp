@@ -68,10 +68,26 @@ struct ReshardOptions {
   bool strict{true};
 };
 
-// A tensor or file that the report names, and why.
+// A tensor or file that the report names, why, and which rule says so.
 struct Named {
   std::string name;
   std::string reason;
+  std::string rule;
+};
+
+inline constexpr auto kDeclared = "declared by the family";
+inline constexpr auto kVocabularyRule = "the equation says that it is a vocabulary";
+inline constexpr auto kConstantRule = "the equation is a constant";
+inline constexpr auto kNotStrict = "--not-strict";
+inline constexpr auto kSideFileRule = "files beside the weights are copied whole";
+inline constexpr auto kTrainingRule = "only weights are converted";
+inline constexpr auto kDropTraining = "--drop-training-state";
+
+// What the proof covers. Every element of the inputs is used once, every one of the outputs written once.
+struct Proven {
+  std::int64_t input_tensors{}, input_elements{};    // tensors or parameters that equations use
+  std::int64_t output_tensors{}, output_elements{};  // padding included
+  std::int64_t padding_elements{};                   // of them: no equation gives them; they are filled with a constant
 };
 
 struct Conversion {
@@ -84,6 +100,7 @@ struct Conversion {
   boost::json::object megatron;     // the Megatron document
   boost::json::object hugging_face; // config.json
   std::uint64_t input_bytes{}, output_bytes{};
+  Proven proven;
 };
 
 Result<Conversion> prepare_import(const ImportOptions& options, Registry& registry);

@@ -56,7 +56,7 @@ Result<Conversion> prepare_export(const ExportOptions& options, Registry& regist
   if (auto status = fill_exported(exported, set, parameters, checkpoint.catalogue, known, conversion); !status) return status.error();
   for (const auto& file : reference.side_files) {
     plan.carried.push_back(file);
-    conversion.carried.push_back({file.path.string(), "side file"});
+    conversion.carried.push_back({file.path.string(), "side file", kSideFileRule});
   }
   conversion.mapped = std::ranges::count_if(exported, [](const auto& tensor) { return tensor.leaf.has_value(); });
   count_bytes(conversion);

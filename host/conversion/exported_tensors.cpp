@@ -91,7 +91,7 @@ std::vector<ExportedTensor> exported_tensors(const EquationSet& set, const std::
     const bool copy = said.kind == Declaration::Kind::copy;
     const bool present = known.tensors.tensors.contains(said.name) || (copy && !known.complete);
     if (said.kind == Declaration::Kind::tied || copy) {
-      conversion.tied.push_back({said.name, fmt::format("the same as {}: {}{}", said.other, said.reason, present ? copy ? "; written" : "; written, as in the reference" : "")});
+      conversion.tied.push_back({said.name, fmt::format("the same as {}: {}{}", said.other, said.reason, present ? copy ? "; written" : "; written, as in the reference" : ""), kDeclared});
       const auto original = set.algebra.find(said.other);
       if (present && original && !uses[*original].empty() && taken.insert(said.name).second)
         exported.push_back({{said.name, type_of(said.name, *original), leaves[*original].shape}, *original, {}, {}, {}});
@@ -104,7 +104,7 @@ std::vector<ExportedTensor> exported_tensors(const EquationSet& set, const std::
           continue;
         }
         exported.push_back({{name, stored.dtype, stored.shape}, {}, {}, stored, {}});
-        conversion.carried.push_back({name, fmt::format("from {}: {}", known.origin, said.reason)});
+        conversion.carried.push_back({name, fmt::format("from {}: {}", known.origin, said.reason), kDeclared});
       }
     }
   }

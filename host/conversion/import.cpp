@@ -52,7 +52,7 @@ void carry_side_files(const HuggingFaceRepository& repository, const MegatronLay
     const bool tokenizer = !layout.tokenizer.empty() && is_tokenizer_file(file.path);
     conversion.plan.carried.push_back({file.source, (tokenizer ? layout.tokenizer : kept) / file.path});
   }
-  for (const auto& file : conversion.plan.carried) conversion.carried.push_back({file.path.string(), "side file of the source"});
+  for (const auto& file : conversion.plan.carried) conversion.carried.push_back({file.path.string(), "side file of the source", kSideFileRule});
   for (const auto& left : repository.left_out) conversion.notes.push_back(fmt::format("{} is not carried over: {}", left.name, left.reason));
 }
 
@@ -99,7 +99,7 @@ Result<Conversion> prepare_import(const ImportOptions& options, Registry& regist
     std::optional<std::int64_t> padded;
     if (equation.vocabulary && pad) padded = padded_rows(equation.expression.shape[0], divisor, options.target.layout.tensor);
     if (padded && *padded != equation.expression.shape[0])
-      conversion.padded.push_back({equation.live_name(), fmt::format("{} rows of zeros after {}", *padded - equation.expression.shape[0], equation.expression.shape[0])});
+      conversion.padded.push_back({equation.live_name(), fmt::format("{} rows of zeros after {}", *padded - equation.expression.shape[0], equation.expression.shape[0]), kVocabularyRule});
     request.parameters.push_back(live_parameter(equation, parameter_dtype(equation, *tensors, options, *document), padded));
   }
   for (const auto& module : set->modules) request.modules.push_back(live_module(module));
@@ -114,7 +114,7 @@ Result<Conversion> prepare_import(const ImportOptions& options, Registry& regist
   for (std::size_t i = 0; i < set->equations.size(); ++i) {
     const auto& equation = set->equations[i];
     if (const auto constant = equation.expression.constant)
-      conversion.synthesised.push_back({equation.live_name(), fmt::format("{} everywhere; Hugging Face has no such tensor", *constant)});
+      conversion.synthesised.push_back({equation.live_name(), fmt::format("{} everywhere; Hugging Face has no such tensor", *constant), kConstantRule});
     for (const auto& piece : equation.expression.pieces) {
       const auto& stored = (*tensors)[piece.leaf];
       const auto dtype = request.parameters[i].dtype;
@@ -141,6 +141,11 @@ Result<Conversion> prepare_import(const ImportOptions& options, Registry& regist
   conversion.mapped = static_cast<std::int64_t>(set->equations.size());
   conversion.training_flags = layout->flags;
   conversion.megatron = std::move(*document);
+  for (const auto& leaf : set->algebra.leaves()) {
+    if (leaf.storage) continue;  // what is decoded from it counts
+    ++conversion.proven.input_tensors;
+    conversion.proven.input_elements += element_count(leaf.shape).value_or(0);
+  }
   count_bytes(conversion);
   return conversion;
 }

@@ -12,10 +12,6 @@
 #include "families/call.hpp"
 
 namespace weighbridge {
-namespace {
-
-// A model that its family knows as a GPT model may lie in the checkpoint as a hybrid model of attention and feed-forward
-// layers. Then the checkpoint's document becomes that of the GPT model; gives the pattern.
 Result<std::string> understood_as_gpt(const ExportOptions& options, Registry& registry, MegatronCheckpoint& checkpoint) {
   const auto gpt = gpt_document(checkpoint.document);
   if (!gpt) return std::string{};
@@ -42,8 +38,6 @@ Result<std::string> understood_as_gpt(const ExportOptions& options, Registry& re
   return pattern;
 }
 
-}  // namespace
-
 Result<MegatronModel> open_megatron_model(const ExportOptions& options, Registry& registry, Conversion& conversion) {
   auto location = locate_megatron(options.megatron);
   if (!location) return location.error();
@@ -53,7 +47,7 @@ Result<MegatronModel> open_megatron_model(const ExportOptions& options, Registry
   if (const auto& other = checkpoint->other; other.of_training())
     conversion.dropped.push_back({"optimizer, random and rerun state",
                                   fmt::format("{} tensors and {} objects of training, which are no weights", other.optimizer_tensors,
-                                              other.optimizer_objects + other.random_states + other.rerun_states)});
+                                              other.optimizer_objects + other.random_states + other.rerun_states), kTrainingRule});
   auto hybrid_pattern = understood_as_gpt(options, registry, *checkpoint);
   if (!hybrid_pattern) return hybrid_pattern.error();
   auto reference = find_reference(options, *checkpoint, registry, conversion);
@@ -71,6 +65,11 @@ Result<MegatronModel> open_megatron_model(const ExportOptions& options, Registry
   if (auto status = prove_family(*set, reference->chosen.family); !status) return status.error();
   auto parameters = stored_parameters(*set, *checkpoint, *hybrid_pattern, options.strict, conversion);
   if (!parameters) return parameters.error();
+  for (const auto& parameter : *parameters) {
+    if (parameter.extents.empty()) continue;
+    ++conversion.proven.input_tensors;
+    conversion.proven.input_elements += element_count(parameter.shape).value_or(0);
+  }
   return MegatronModel{*std::move(checkpoint), *std::move(hybrid_pattern), *std::move(reference), *std::move(known), *std::move(set), *std::move(parameters)};
 }
 

@@ -25,4 +25,8 @@ struct MegatronModel {
 // equations. What is noticed goes into `conversion`, and what a training run left into what it drops.
 Result<MegatronModel> open_megatron_model(const ExportOptions& options, Registry& registry, Conversion& conversion);
 
+// A model that its family knows as a GPT model may lie in the checkpoint as a hybrid model of attention and feed-forward
+// layers. Then the checkpoint's document becomes that of the GPT model; gives the pattern, else an empty one.
+Result<std::string> understood_as_gpt(const ExportOptions& options, Registry& registry, MegatronCheckpoint& checkpoint);
+
 }  // namespace weighbridge

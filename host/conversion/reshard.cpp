@@ -71,7 +71,7 @@ Status carry_files(const MegatronCheckpoint& checkpoint, const MegatronLayout& l
     std::ranges::sort(files);
     for (const auto& file : files) {
       conversion.plan.carried.push_back({file, to / file.lexically_relative(from)});
-      conversion.carried.push_back({conversion.plan.carried.back().path.string(), "side file of the checkpoint"});
+      conversion.carried.push_back({conversion.plan.carried.back().path.string(), "side file of the checkpoint", kSideFileRule});
     }
   }
   return done();
@@ -116,12 +116,12 @@ Result<Conversion> prepare_reshard(const ReshardOptions& options, Registry& regi
     if (equation.vocabulary) {
       rows = target_rows(equation, stored, *document, options);
       if (*rows != stored.shape[0])
-        conversion.padded.push_back({equation.live_name(), fmt::format("{} rows instead of {}", *rows, stored.shape[0])});
+        conversion.padded.push_back({equation.live_name(), fmt::format("{} rows instead of {}", *rows, stored.shape[0]), kVocabularyRule});
       if (*rows != equation.expression.shape[0]) (*document)["should_pad_vocab"] = true;
     }
     request.parameters.push_back(live_parameter(equation, dtype, rows));
     request.parameters.back().padded = absent || (rows && *rows > stored.shape[0]);
-    if (absent) conversion.synthesised.push_back({equation.live_name(), fmt::format("{} everywhere", equation.expression.constant.value_or(0))});
+    if (absent) conversion.synthesised.push_back({equation.live_name(), fmt::format("{} everywhere", equation.expression.constant.value_or(0)), kConstantRule});
   }
   for (const auto& module : model->set.modules) request.modules.push_back(live_module(module));
   if (const auto status = named_in(folder, name_for(target.model_class, *model, *document, request)); !status) return status.error();

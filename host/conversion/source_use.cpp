@@ -131,9 +131,9 @@ Status check_use(const EquationSet& set, const Catalogue& source, const std::str
     if (said.kind == Declaration::Kind::tied) {
       if (present)
         if (auto status = check_tied(said, source, folder); !status) return status;
-      conversion.tied.push_back({said.name, fmt::format("the same as {}: {}", said.other, said.reason)});
+      conversion.tied.push_back({said.name, fmt::format("the same as {}: {}", said.other, said.reason), kDeclared});
     } else if (said.kind == Declaration::Kind::dropped && present) {
-      conversion.dropped.push_back({said.name, said.reason});
+      conversion.dropped.push_back({said.name, said.reason, kDeclared});
     }
   }
   std::vector<std::string> unused;
@@ -143,7 +143,7 @@ Status check_use(const EquationSet& set, const Catalogue& source, const std::str
   if (strict)
     return disagreement(folder, joined_subject(unused), "in the checkpoint but used by no equation: converting would lose it",
                     "Check that config.json belongs to these weights; --not-strict leaves it out and says so");
-  for (const auto& name : unused) conversion.dropped.push_back({name, "no equation uses it (--not-strict)"});
+  for (const auto& name : unused) conversion.dropped.push_back({name, "no equation uses it", kNotStrict});
   return done();
 }
 

@@ -53,19 +53,17 @@ std::vector<std::pair<std::string, std::string>> copies_of_ends(const MegatronCh
 
 // Copies that ranks hold must be copies, for only the first is taken. Large ones are looked at only where they are tied.
 Status check_copies(const MegatronCheckpoint& checkpoint, const std::vector<std::pair<std::string, std::string>>& copies, std::int64_t largest,
-                    bool strict, Conversion& conversion) {
+                    std::vector<ParameterFault>& faults) {
   for (const auto& [first, copy] : copies) {
     const auto one = checkpoint.catalogue.tensors.find(first), other = checkpoint.catalogue.tensors.find(copy);
     if (one == checkpoint.catalogue.tensors.end() || byte_count(one->second.shape, one->second.dtype).value_or(0) > largest) continue;
     auto same = same_bits(checkpoint.catalogue, one->second, other->second);
     if (!same) return same.error();
     if (*same) continue;
-    if (!strict) {
-      conversion.notes.push_back(fmt::format("{} differs from {}, which is what is converted", copy, first));
-      continue;
-    }
-    return Error{Error::Kind::mismatch, checkpoint.catalogue.files[other->second.extents.front().file].string(), "tensor " + copy.substr(copy.find('/') + 1),
-                 fmt::format("differs from {}, though Megatron keeps both alike", first), "Find out which is right; --not-strict takes the first"};
+    faults.push_back({ParameterFault::Kind::copy, {}, {},
+                      Error{Error::Kind::mismatch, checkpoint.catalogue.files[other->second.extents.front().file].string(),
+                            "tensor " + copy.substr(copy.find('/') + 1), fmt::format("differs from {}, though Megatron keeps both alike", first),
+                            "Find out which is right; --not-strict takes the first"}});
   }
   return done();
 }
@@ -94,11 +92,9 @@ Status check_constant(const Catalogue& catalogue, const StoredTensor& tensor, do
 
 }  // namespace
 
-Result<std::vector<StoredTensor>> stored_parameters(const EquationSet& set, const MegatronCheckpoint& checkpoint, std::string_view hybrid_pattern, bool strict,
-                                                    Conversion& conversion) {
+Result<FoundParameters> find_parameters(const EquationSet& set, const MegatronCheckpoint& checkpoint, std::string_view hybrid_pattern) {
   const auto folder = checkpoint.location.folder.string();
-  std::vector<StoredTensor> parameters;
-  std::vector<std::string> missing;
+  FoundParameters result;
   std::set<std::string> used;
   std::vector<LiveParameter> wanted;
   for (const auto& equation : set.equations) wanted.push_back(live_parameter(equation, {}));
@@ -110,58 +106,87 @@ Result<std::vector<StoredTensor>> stored_parameters(const EquationSet& set, cons
     auto made = assemble(checkpoint, wanted, used, &copies);
     if (!made) return made.error();
     assembled = *std::move(made);
-    if (auto status = check_copies(checkpoint, copies, kLargestCompared, strict, conversion); !status) return status.error();
-    if (auto status = check_copies(checkpoint, copies_of_ends(checkpoint, set, used), std::numeric_limits<std::int64_t>::max(), strict, conversion); !status)
+    if (auto status = check_copies(checkpoint, copies, kLargestCompared, result.faults); !status) return status.error();
+    if (auto status = check_copies(checkpoint, copies_of_ends(checkpoint, set, used), std::numeric_limits<std::int64_t>::max(), result.faults); !status)
       return status.error();
   }
-  std::size_t number = 0;
   const auto lookup = [&](std::size_t i) -> std::optional<LiveTensor> {
     if (!checkpoint.ranks) return find_parameter(wanted[i], checkpoint.catalogue);
     if (!assembled[i]) return {};
     return LiveTensor{{}, {}, *std::move(assembled[i])};
   };
-  for (const auto& equation : set.equations) {
-    const auto live = lookup(number++);
-    if (!live && equation.expression.constant) {  // not every release of Megatron-Core has it
-      parameters.emplace_back();
-      continue;
-    }
+  for (std::size_t number = 0; number < set.equations.size(); ++number) {
+    const auto& equation = set.equations[number];
+    const auto fault = [&](ParameterFault::Kind kind, Error error) { result.faults.push_back({kind, number, {}, std::move(error)}); };
+    auto& parameter = result.parameters.emplace_back();
+    const auto live = lookup(number);
+    if (!live && equation.expression.constant) continue;  // not every release of Megatron-Core has it
     if (!live) {
-      missing.push_back(equation.live_name());
+      fault(ParameterFault::Kind::missing, {Error::Kind::mismatch, folder, equation.live_name(), "needed by the equations but not in the checkpoint",
+            "Check that the checkpoint is complete; if its family was guessed wrongly, name it with --architecture or --hf-model"});
       continue;
     }
-    if (!live->joined.empty() && live->joined != joined_extents(equation, live->joined.size()))
-      return Error{Error::Kind::mismatch, folder, "tensor " + live->key,
-                   fmt::format("joins {} layers or experts; the configuration has {}", to_string(live->joined),
-                               to_string(joined_extents(equation, live->joined.size()))),
-                   "Give the configuration that belongs to these weights"};
+    if (!live->key.empty()) used.insert(live->key);
+    if (live->key.ends_with("_w")) used.insert(live->key.substr(0, live->key.size() - 2) + "_v");
+    if (!live->joined.empty() && live->joined != joined_extents(equation, live->joined.size())) {
+      fault(ParameterFault::Kind::joined, {Error::Kind::mismatch, folder, "tensor " + live->key,
+                                           fmt::format("joins {} layers or experts; the configuration has {}", to_string(live->joined),
+                                                       to_string(joined_extents(equation, live->joined.size()))),
+                                           "Give the configuration that belongs to these weights"});
+      continue;
+    }
     auto expected = equation.expression.shape;
     const auto& found = live->tensor.shape;
     if (equation.vocabulary && found.size() == expected.size() && found[0] > expected[0]) {
-      conversion.padded.push_back({equation.live_name(), fmt::format("{} rows of vocabulary padding are cut off", found[0] - expected[0])});
+      result.padded.push_back({equation.live_name(), fmt::format("{} rows of vocabulary padding are cut off", found[0] - expected[0]), kVocabularyRule});
       expected[0] = found[0];
     }
-    if (found != expected)
-      return Error{Error::Kind::mismatch, folder, "tensor " + equation.live_name(),
-                   fmt::format("has the shape {}; the configuration makes it {}", to_string(found), to_string(expected)),
-                   "Check the configuration of the checkpoint, or the reference given as --hf-model, against the weights"};
+    if (found != expected) {
+      fault(ParameterFault::Kind::shape, {Error::Kind::mismatch, folder, "tensor " + equation.live_name(),
+                                          fmt::format("has the shape {}; the configuration makes it {}", to_string(found), to_string(expected)),
+                                          "Check the configuration of the checkpoint, or the reference given as --hf-model, against the weights"});
+      result.faults.back().found = live->tensor;
+      continue;
+    }
     if (const auto constant = equation.expression.constant)
-      if (auto status = check_constant(checkpoint.catalogue, live->tensor, *constant); !status) return status.error();
-    if (!live->key.empty()) used.insert(live->key);
-    if (live->key.ends_with("_w")) used.insert(live->key.substr(0, live->key.size() - 2) + "_v");
-    parameters.push_back(live->tensor);
+      if (auto status = check_constant(checkpoint.catalogue, live->tensor, *constant); !status) {
+        if (status.error().kind != Error::Kind::mismatch) return status.error();
+        fault(ParameterFault::Kind::constant, std::move(status).error());
+        continue;
+      }
+    parameter = live->tensor;
   }
+  for (const auto& [key, tensor] : checkpoint.catalogue.tensors)
+    if (!used.contains(key)) result.unused.push_back(key);
+  return result;
+}
+
+Result<std::vector<StoredTensor>> stored_parameters(const EquationSet& set, const MegatronCheckpoint& checkpoint, std::string_view hybrid_pattern, bool strict,
+                                                    Conversion& conversion) {
+  auto found = find_parameters(set, checkpoint, hybrid_pattern);
+  if (!found) return found.error();
+  std::vector<std::string> missing;
+  for (const auto& fault : found->faults) {
+    if (fault.kind == ParameterFault::Kind::missing) {
+      missing.push_back(fault.error.subject);
+    } else if (fault.kind == ParameterFault::Kind::copy && !strict) {
+      conversion.notes.push_back(fmt::format("{} {}; the latter is what is converted", fault.error.subject, fault.error.problem));
+    } else {
+      return fault.error;
+    }
+  }
+  const auto folder = checkpoint.location.folder.string();
   if (!missing.empty())
     return Error{Error::Kind::mismatch, folder, fmt::format("tensors {}", some_of(missing)), "needed by the equations but not in the checkpoint",
                  "Check that the checkpoint is complete; if its family was guessed wrongly, name it with --architecture or --hf-model"};
-  std::vector<std::string> unused;
-  for (const auto& [key, tensor] : checkpoint.catalogue.tensors)
-    if (!used.contains(key)) unused.push_back(key);
-  if (!unused.empty() && strict)
-    return Error{Error::Kind::mismatch, folder, fmt::format("tensors {}", some_of(unused)),
+  if (!found->unused.empty() && strict)
+    return Error{Error::Kind::mismatch, folder, fmt::format("tensors {}", some_of(found->unused)),
                  "in the checkpoint but used by no equation: converting would lose them",
                  "Check that the configuration belongs to these weights; --not-strict leaves them out and says so"};
-  for (const auto& key : unused) conversion.dropped.push_back({key, "no equation uses it (--not-strict)"});
+  for (const auto& key : found->unused) conversion.dropped.push_back({key, "no equation uses it", kNotStrict});
+  for (auto& padded : found->padded) conversion.padded.push_back(std::move(padded));
+  std::vector<StoredTensor> parameters;
+  for (auto& parameter : found->parameters) parameters.push_back(parameter ? *std::move(parameter) : StoredTensor{});
   return parameters;
 }
 

@@ -86,6 +86,14 @@ void report_alone(const Catalogue& side, const Catalogue& other, const Used& use
   }
 }
 
+// Where the number of a layer would stand in a key that stacks layers; nothing in other keys.
+std::optional<std::size_t> stacks_at(std::string_view key) {
+  constexpr std::string_view kLayers = "layers.";
+  const auto at = key.find(kLayers);
+  if (at == std::string_view::npos || (at != 0 && key[at - 1] != '.') || as_layer(key, 0)) return {};
+  return at + kLayers.size();
+}
+
 }  // namespace
 
 std::string described(const StoredTensor& tensor) {
@@ -98,8 +106,21 @@ PairedTensors pair_tensors(const Catalogue& expected, const Catalogue& actual, N
     paired.expected.push_back(one);
     paired.actual.push_back(std::move(other));
   };
-  for (const auto& [key, tensor] : expected.tensors)
-    if (const auto same = actual.tensors.find(key); same != actual.tensors.end()) add(tensor, same->second);
+  for (const auto& [key, tensor] : expected.tensors) {
+    const auto same = actual.tensors.find(key);
+    if (same == actual.tensors.end()) continue;
+    const auto& other = same->second;
+    const auto at = naming == Naming::megatron ? stacks_at(key) : std::nullopt;
+    if (!at || tensor.shape != other.shape || tensor.shape.size() < 2) {
+      add(tensor, other);
+      continue;
+    }
+    for (std::int64_t layer = 0; layer < tensor.shape[0]; ++layer) {
+      auto one = leading_slice(tensor, layer), two = leading_slice(other, layer);
+      one.name = two.name = fmt::format("{}{}.{}", key.substr(0, *at), layer, key.substr(*at));
+      add(one, std::move(two));
+    }
+  }
   Used used_expected, used_actual;
   if (naming == Naming::megatron) {
     pair_parts(expected, actual, used_expected, used_actual, add);

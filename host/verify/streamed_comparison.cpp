@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <cmath>
 #include <cstring>
 #include <mutex>
 #include <system_error>
@@ -17,13 +16,9 @@
 #include "engine/schedule.hpp"
 #include "engine/window_reader.hpp"
 #include "engine/worker.hpp"
-#include "verify/element_value.hpp"
 
 namespace weighbridge {
 namespace {
-
-// Equal stretches are skipped in pieces of this many elements: a multiple of what fills whole bytes of any type.
-constexpr std::int64_t kPiece = 4096;
 
 struct Shared {
   const Plan& expected;
@@ -37,6 +32,12 @@ struct Shared {
   std::mutex results_mutex{};
   std::atomic<std::uint64_t> next{};
   FirstFailure failure{};
+
+  // Whether a difference of the pair is known.
+  bool settled(std::size_t pair) {
+    const std::lock_guard lock{results_mutex};
+    return results[pair].differing > 0;
+  }
 };
 
 // One thread's buffers: a window of either side, and scratch.
@@ -63,6 +64,7 @@ void work(Shared& shared, Buffers& buffers) {
     if (number >= shared.schedule.windows()) return;
     const auto window = shared.schedule.window(number);
     const auto& pair = shared.pairs[window.tensor];
+    if (shared.options.first_difference && shared.settled(window.tensor)) continue;
     auto filled = expected.fill(pair.expected, window.begin, window.end, buffers.expected.bytes(), buffers.scratch.bytes());
     if (filled) filled = actual.fill(pair.actual, window.begin, window.end, buffers.actual.bytes(), buffers.scratch.bytes());
     if (!filled) return shared.failure.set(std::move(filled).error());
@@ -73,7 +75,7 @@ void work(Shared& shared, Buffers& buffers) {
     const auto* right = buffers.actual.bytes().data();
     if (std::memcmp(left, right, static_cast<std::size_t>(size)) != 0) {
       const auto width = bits(tensor.dtype);
-      const auto part = differing_elements(tensor.dtype, left, right, window.begin * 8 / width, size * 8 / width);
+      const auto part = differing_elements(tensor.dtype, left, right, window.begin * 8 / width, size * 8 / width, shared.options.tolerance);
       const std::lock_guard lock{shared.results_mutex};
       merge(shared.results[window.tensor], part);
     }
@@ -114,45 +116,6 @@ Status run_threads(Shared& shared, std::vector<Buffers>& buffers) {
 }
 
 }  // namespace
-
-DifferingElements differing_elements(DType dtype, const std::byte* expected, const std::byte* actual, std::int64_t begin,
-                                     std::int64_t count) {
-  DifferingElements found;
-  for (std::int64_t piece = 0; piece < count; piece += kPiece) {
-    const auto end = std::min(piece + kPiece, count);
-    const auto first_byte = piece * bits(dtype) / 8, last_byte = end * bits(dtype) / 8;
-    if (std::memcmp(expected + first_byte, actual + first_byte, static_cast<std::size_t>(last_byte - first_byte)) == 0) continue;
-    for (auto i = piece; i < end; ++i) {
-      const auto left = element_bits(dtype, expected, i), right = element_bits(dtype, actual, i);
-      if (left == right) continue;
-      if (found.differing++ == 0) {
-        found.first = begin + i;
-        found.expected_bits = left;
-        found.actual_bits = right;
-      }
-      const auto a = real_value(dtype, left), b = real_value(dtype, right);
-      if (!a || !b) continue;
-      if (std::isnan(*a) || std::isnan(*b))
-        ++found.not_numbers;
-      else
-        found.max_abs_difference = std::max(found.max_abs_difference.value_or(0), std::abs(*a - *b));
-    }
-  }
-  return found;
-}
-
-void merge(DifferingElements& all, const DifferingElements& part) {
-  if (part.differing == 0) return;
-  if (all.differing == 0 || part.first < all.first) {
-    all.first = part.first;
-    all.expected_bits = part.expected_bits;
-    all.actual_bits = part.actual_bits;
-  }
-  all.differing += part.differing;
-  all.not_numbers += part.not_numbers;
-  if (part.max_abs_difference)
-    all.max_abs_difference = std::max(all.max_abs_difference.value_or(0), *part.max_abs_difference);
-}
 
 Result<std::vector<DifferingElements>> streamed_comparison(const Plan& expected, const Plan& actual,
                                                            std::span<const PlannedPair> pairs, const CompareOptions& options) {

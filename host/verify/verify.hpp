@@ -1,18 +1,25 @@
 #pragma once
-// Whether a conversion would give the tensors that are there already: equality through the equations, with nothing
-// written.
+// Whether a Hugging Face and a Megatron checkpoint are one model: equality through the equations, with nothing written.
 
-#include "mapping/plan.hpp"
+#include <filesystem>
+
+#include "families/registry.hpp"
 #include "tensor/result.hpp"
-#include "tensor/stored_tensor.hpp"
 #include "verify/comparison.hpp"
+#include "verify/model_pair.hpp"
 
 namespace weighbridge {
 
-// Computes each output tensor of the plan of an export, window by window in memory, and compares it with the tensor of
-// the same name. Expected is what the plan makes, actual what `hugging_face` has. A plan knows no shapes: tensors of
-// as many bytes count as of the same shape. The plan is checked as before a run. Errors: as of compare, and mismatch
-// (a faulty plan).
-Result<Comparison> verify(const Plan& export_plan, const Catalogue& hugging_face, const CompareOptions& options = {});
+struct VerifyOptions {
+  CompareOptions compare;
+  bool weights_only{};   // neither configurations nor side files
+};
+
+// Computes every Megatron parameter from the Hugging Face tensors, window by window in memory, and compares it with what the
+// checkpoint holds. Where types differ both are compared in the narrower one, so that a cast on the way is no difference in
+// values; the type itself is one if it is neither that of the equation nor that which the Megatron configuration states for
+// all parameters. Configurations are compared by what they mean (compare_documents), side files as far as the Megatron
+// checkpoint keeps them. Differences are no error. Errors: as of open_model_pair and compare.
+Result<Comparison> verify(ModelPair& pair, const VerifyOptions& options = {});
 
 }  // namespace weighbridge

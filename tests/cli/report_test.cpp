@@ -17,13 +17,14 @@ Prepared prepared() {
   conversion.family_version = "1.2.0";
   conversion.architecture = "ModelForCausalLM";
   conversion.mapped = 12;
-  conversion.tied = {{"output_layer.weight", "is the embedding"}};
-  conversion.dropped = {{"rotary.inv_freq", "is computed"}};
-  for (int i = 0; i < 20; ++i) conversion.carried.push_back({"file" + std::to_string(i), ""});
+  conversion.tied = {{"output_layer.weight", "is the embedding", "declared"}};
+  conversion.dropped = {{"rotary.inv_freq", "is computed", ""}};
+  for (int i = 0; i < 20; ++i) conversion.carried.push_back({"file" + std::to_string(i), "", ""});
   conversion.notes = {"A note"};
   conversion.training_flags = {"--norm-epsilon 1e-05", "--qk-layernorm"};
   conversion.input_bytes = 100;
   conversion.output_bytes = 40;
+  conversion.proven = {1, 8, 2, 20, 12};
   auto& plan = conversion.plan;
   plan.sources = {"in/model.safetensors"};
   plan.files = {{"iter_0000000/__0_0.distcp", 40}};
@@ -78,7 +79,7 @@ TEST(Report, TextTellsTheSame) {
             "Imported in -> out\n"
             "  family      family 1.2.0, ModelForCausalLM\n"
             "  tensors     12 mapped, 1 tied, 0 padded, 1 dropped, 0 synthesised, 20 carried\n"
-            "    tied: output_layer.weight (is the embedding)\n"
+            "    tied: output_layer.weight (is the embedding; declared)\n"
             "    dropped: rotary.inv_freq (is computed)\n"
             "  bytes       3.00 GB read, 2.00 GB written, 2 files\n"
             "  time        4.00 s, 0.50 GB/s, 2 threads\n"
@@ -118,7 +119,7 @@ TEST(PlanAccount, TextListsTensorsOnlyWhenAsked) {
   const auto shortly = plan_text(prepared(), {}, false);
   EXPECT_THAT(shortly, HasSubstr("Plan of an import: in -> out\n"));
   EXPECT_THAT(shortly, HasSubstr("      40 B  iter_0000000/__0_0.distcp, 2 tensors\n"));
-  EXPECT_THAT(shortly, HasSubstr("every element of 2 output tensors is written exactly once (1 with zero padding)"));
+  EXPECT_THAT(shortly, HasSubstr("each of 8 elements of 1 input tensor is used once, and each of 20 elements of 2 output tensors is written once (12 of them are padding)"));
   EXPECT_THAT(shortly, Not(HasSubstr("  a BF16")));
   EXPECT_THAT(plan_text(prepared(), {}, true),
               HasSubstr("  a BF16 16 B in iter_0000000/__0_0.distcp, 1 copy, from model.safetensors\n"));

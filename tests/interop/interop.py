@@ -12,6 +12,7 @@ The checks:
             configuration equals those of Megatron-Bridge's own import
   export    our export of Megatron-Bridge's checkpoint, with the source repository as reference, equals the source: tensors bit by
             bit, shard names, every other file byte by byte; transformers loads it and gives the expected logits exactly
+  verify    `weighbridge verify` finds Megatron-Bridge's import, and our own, to be the source's model; verify-own: our own only
   alone     the same export without any reference: tensors equal, no missing or unexpected key in transformers, logits equal
   others    the same of the checkpoints in GOLDEN_DIR/layouts and GOLDEN_DIR/megatron-lm, where they are: torch_dist written
             by parallel jobs and by Megatron-LM's training, with optimizer states and padded vocabularies
@@ -43,7 +44,7 @@ import trained
 from checks import Failed, check_files, check_logits, check_tensors, same_trees
 
 HERE = pathlib.Path(__file__).resolve().parent
-CHECKS = "import export alone others threads forward lm".split()
+CHECKS = "import export verify verify-own alone others threads forward lm".split()
 GROUPS = "text multimodal".split()
 
 
@@ -78,6 +79,8 @@ class Program:
             raise Failed(f"no JSON: {done.stdout[:200]}\n{done.stderr}\nexit code {done.returncode}") from None
         if done.returncode and "error" in report:
             raise Failed(report["error"]["text"])
+        if done.returncode and "differences" in report:
+            raise Failed("\n".join(f"{each['name']}: {each['kind']}: {each['cause']}" for each in report["differences"]))
         return report
 
 
@@ -224,6 +227,19 @@ class Interop:
             self.program("export", megatron_path=self.peer(case), hf_model=hf, hf_path=target)
         return note + self.logits(case, target)
 
+    def verify(self, case):
+        """Megatron-Bridge's import, and our own, is the source's model."""
+        made = self.source(case) / "megatron"
+        note = f"{self.verify_own(case)} of our own"
+        if made.is_dir():
+            report = self.program("verify", hf_model=self.source(case) / "hf", megatron_path=made)
+            note += f", {report['equal']} tensors of Megatron-Bridge's"
+        return note
+
+    def verify_own(self, case):
+        report = self.program("verify", hf_model=self.source(case) / "hf", megatron_path=self.imported / case / "megatron")
+        return f"{report['equal']} tensors"
+
     def alone(self, case):
         """The source repository must not be found through the checkpoint either: a copy of it is exported."""
         copy, target = self.scratch / "moved" / case, self.scratch / "alone" / case
@@ -322,13 +338,13 @@ def main():
 
     cases = [case for case in options.only or listed if case not in parallel.layouts and case not in runs.names()]
     judged = of_check("import", cases)
-    run = of_check("forward", cases)
-    made = interop.make_imports([case for case in cases if case in judged or case in run or interop.exchanges(case) or case in interop.own])
+    ours = {case for check in ("verify", "verify-own", "forward") for case in of_check(check, cases)} | {*judged, *interop.own}
+    made = interop.make_imports([case for case in cases if case in ours or interop.exchanges(case)])
     interop.judge_imports([case for case in made if case in judged])
-    for check in ("export", "alone", "others", "threads", "forward"):
+    for check in ("export", "verify", "verify-own", "alone", "others", "threads", "forward"):
         for case in of_check(check, cases):
             if check != "others" or any(interop.others_of(case)):
-                interop.attempt(case, check, getattr(interop, check))
+                interop.attempt(case, check, getattr(interop, check.replace("-", "_")))
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
         list(pool.map(lambda case: interop.attempt(case, "lm", interop.lm), of_check("lm", cases)))
     parallel.run(options.only)
