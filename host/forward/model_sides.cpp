@@ -1,5 +1,8 @@
 #include "forward/model_sides.hpp"
 
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <utility>
 
 #include "checkpoints/hugging_face_repository.hpp"
@@ -31,6 +34,36 @@ DType type_of(const ConfigDocument& config) {
     if (const auto stated = config.string(path))
       if (const auto dtype = dtype_from_torch(*stated); dtype == DType::f16 || dtype == DType::f32) return *dtype;
   return DType::bf16;
+}
+
+// Not of how a build is called or how fast it runs.
+bool changes_results(std::string_view field) {
+  return !field.starts_with('_') && !field.ends_with("_fusion") && !field.ends_with("_spec") && field != "persist_layer_norm";
+}
+
+// What the checkpoint says of itself. Arguments of Megatron-LM have no place for some of what a model computes with; a
+// checkpoint may say nothing at all.
+Result<ConfigDocument> settled_document(const MegatronModel& model, std::vector<std::string>& notes) {
+  auto document = model.checkpoint.document;
+  if (model.checkpoint.flavor == MegatronFlavor::bridge) return ConfigDocument{std::move(document)};
+  std::vector<std::string> ignored, missing;
+  const auto made = to_megatron(model.reference.chosen.family, model.reference.config, ignored);
+  if (!made) return made.error();
+  if (document.empty()) {
+    notes.emplace_back("the Megatron checkpoint holds no configuration; its side is run with what an import of the Hugging Face side would write");
+    return *made;
+  }
+  const auto is_assumed = [&](std::string_view field) { return std::ranges::find(model.checkpoint.assumed, field) != model.checkpoint.assumed.end(); };
+  for (const auto& field : made->root()) {
+    auto& stated = document[field.key()];
+    if (stated == field.value() || (model.checkpoint.document.contains(field.key()) && !is_assumed(field.key()))) continue;
+    stated = field.value();
+    if (changes_results(field.key())) missing.emplace_back(field.key());
+  }
+  if (!missing.empty())
+    notes.push_back(fmt::format("the arguments in the Megatron checkpoint do not say {}; its side is run with what an import of the Hugging Face side would write",
+                                some_of(missing)));
+  return ConfigDocument{std::move(document)};
 }
 
 }  // namespace
@@ -74,21 +107,15 @@ Result<ModelSide> open_megatron_side(const ExportOptions& options, Registry& reg
   for (std::size_t i = 0; i < model->parameters.size(); ++i) {
     tensors.insert_or_assign(name_in_model(model->set.equations[i]), HeldTensor{std::move(model->parameters[i])});
   }
-  ConfigDocument document{model->checkpoint.document};
-  if (model->checkpoint.document.empty()) {
-    std::vector<std::string> ignored;
-    auto made = to_megatron(model->reference.chosen.family, model->reference.config, ignored);
-    if (!made) return made.error();
-    document = *std::move(made);
-    notes.emplace_back("the Megatron checkpoint holds no configuration; its side is run with what an import of the Hugging Face side would write");
-  }
+  auto document = settled_document(*model, notes);
+  if (!document) return document.error();
   Plan plan;
   plan.sources = model->checkpoint.catalogue.files;
   auto chosen = model->reference.chosen;
   model = Error{};  // its equations are of no use any more
   auto rows = TensorRows::make(std::move(plan), std::move(tensors), memory, std::move(stop));
   if (!rows) return rows.error();
-  return ModelSide{std::move(chosen), std::move(document), *std::move(rows)};
+  return ModelSide{std::move(chosen), *std::move(document), *std::move(rows)};
 }
 
 }  // namespace weighbridge
