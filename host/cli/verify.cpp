@@ -11,6 +11,7 @@
 #include "cli/amounts.hpp"
 #include "cli/commands.hpp"
 #include "cli/conversions.hpp"
+#include "cli/forward.hpp"
 #include "engine/memory.hpp"
 #include "families/registry.hpp"
 
@@ -21,6 +22,7 @@ struct VerifyRequest {
   Options options;
   VerifyOptions verify;
   bool tensors{};
+  ForwardRequest forward;
 };
 
 int verify_pair(const VerifyRequest& request, Console& console) {
@@ -68,13 +70,16 @@ void add_verify(CLI::App& program, Chosen& chosen) {
   command.add_flag("--weights-only", request->verify.weights_only, "Compare neither configurations nor files beside the weights");
   declare_run(command, *options);
   declare_plugin_path(command, *options);
+  declare_forward(command, request->forward);
   declare_json(command, *options);
   command.footer(
       "Every element is compared with the one that the family's equations say it equals, every field of the configuration by "
       "what it means, and the files beside the weights. The exit code is 1 if anything differs; each difference comes with "
       "its cause where it is a usual one.\n\nExample:\n  weighbridge verify --hf-model ./model --megatron-path ./megatron");
   command.final_callback([request, &chosen] {
-    chosen.run = [request](Console& console) { return verify_pair(*request, console); };
+    chosen.run = [request](Console& console) {
+      return request->forward.wanted ? forward_check(request->options, request->forward, console) : verify_pair(*request, console);
+    };
   });
 }
 

@@ -15,25 +15,6 @@ std::vector<std::string> strings(const wb_string* first, std::size_t count) {
   return result;
 }
 
-// Calls a plugin's function. What it returns or throws becomes a status; `subject` and `file` say what it was about.
-Result<bool> ask(int32_t (*function)(const wb_host*, wb_call*), wb_call& call, std::string subject, std::string file) {
-  const auto error = [&](std::string problem, Error::Kind kind) {
-    return Error{kind, std::move(file), std::move(subject), std::move(problem),
-                 kind == Error::Kind::plugin ? "Report it to the plugin's author" : "Correct the configuration, or use a plugin that knows such models"};
-  };
-  int32_t result = WB_FAILED;
-  try {
-    result = function(call.table, &call);
-  } catch (const std::exception& exception) {  // the contract forbids it; a plugin may break it all the same
-    return error(fmt::format("the plugin let an exception out: {}", exception.what()), Error::Kind::plugin);
-  } catch (...) {
-    return error("the plugin let an exception out", Error::Kind::plugin);
-  }
-  if (!call.failure.empty()) return error(call.failure, Error::Kind::mismatch);
-  if (result == WB_OK || result == WB_ABSENT) return result == WB_OK;
-  return error("the plugin failed without a message", Error::Kind::plugin);
-}
-
 std::string subject(const Family& family, const char* what) { return fmt::format("family {}, {}", family_id(family), what); }
 
 Result<ConfigDocument> translated(const Family& family, int32_t (*function)(const wb_host*, wb_call*), const ConfigDocument& from,
@@ -52,6 +33,24 @@ Result<ConfigDocument> translated(const Family& family, int32_t (*function)(cons
 }
 
 }  // namespace
+
+Result<bool> ask(const std::function<int32_t(const wb_host*, wb_call*)>& function, wb_call& call, std::string subject, std::string file) {
+  const auto error = [&](std::string problem, Error::Kind kind) {
+    return Error{kind, std::move(file), std::move(subject), std::move(problem),
+                 kind == Error::Kind::plugin ? "Report it to the plugin's author" : "Correct the configuration, or use a plugin that knows such models"};
+  };
+  int32_t result = WB_FAILED;
+  try {
+    result = function(call.table, &call);
+  } catch (const std::exception& exception) {  // the contract forbids it; a plugin may break it all the same
+    return error(fmt::format("the plugin let an exception out: {}", exception.what()), Error::Kind::plugin);
+  } catch (...) {
+    return error("the plugin let an exception out", Error::Kind::plugin);
+  }
+  if (!call.failure.empty()) return error(call.failure, Error::Kind::mismatch);
+  if (result == WB_OK || result == WB_ABSENT) return result == WB_OK;
+  return error("the plugin failed without a message", Error::Kind::plugin);
+}
 
 std::string family_id(const Family& family) { return {family.table->id.data, family.table->id.size}; }
 std::vector<std::string> architectures_of(const Family& family) {

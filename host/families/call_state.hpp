@@ -3,12 +3,14 @@
 
 #include <weighbridge/abi.h>
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "checkpoints/config_document.hpp"
+#include "families/forward_call.hpp"
 #include "families/registry.hpp"
 #include "mapping/equation.hpp"
 #include "tensor/stored_tensor.hpp"
@@ -25,7 +27,7 @@ struct Part {
 };
 
 // What the host asks a family.
-enum class Question : std::uint8_t { to_megatron = 1, to_hugging_face, equations, other };
+enum class Question : std::uint8_t { to_megatron = 1, to_hugging_face, equations, forward_hugging_face, forward_megatron, other };
 
 }  // namespace weighbridge
 
@@ -47,6 +49,7 @@ struct wb_call {
   weighbridge::EquationSet set;
   std::vector<weighbridge::Expression> expressions;   // handle 1 is the first
   std::map<std::string, wb_expression> substitutes;   // by the Hugging Face name in the whole model
+  weighbridge::ForwardRun* run{};                     // while a model is run; else null
 };
 
 namespace weighbridge {
@@ -56,6 +59,9 @@ inline int32_t failed(wb_call* call, std::string sentence) {
   if (call->failure.empty()) call->failure = std::move(sentence);
   return WB_FAILED;
 }
+
+// Calls a plugin's function. What it returns or throws becomes a status; `subject` and `file` say what it was about.
+Result<bool> ask(const std::function<int32_t(const wb_host*, wb_call*)>& function, wb_call& call, std::string subject, std::string file);
 
 // Members of a struct that crossed the boundary may only be touched if they lie within the size its maker stated.
 template <class Struct, class Member>

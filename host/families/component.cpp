@@ -56,14 +56,18 @@ std::string megatron_name(const wb_call& call, std::string_view name) {
   return result;
 }
 
-int32_t state_component(wb_call* call, const wb_component* component) {
-  if (component->struct_size < sizeof(wb_component)) return failed(call, "the plugin's wb_component is smaller than that of ABI 1.0");
+std::optional<Family> enter_part(wb_call* call, const wb_component* component) {
+  const auto refuse = [&](std::string sentence) {
+    failed(call, std::move(sentence));
+    return std::nullopt;
+  };
+  if (component->struct_size < sizeof(wb_component)) return refuse("the plugin's wb_component is smaller than that of ABI 1.0");
   const auto architecture = text(component->architecture);
   if (call->families == nullptr || call->question == Question::other)
-    return failed(call, fmt::format("the plugin asks for a part of {} where there is none", architecture));
-  if (call->parts.size() == kMaxDepth) return failed(call, fmt::format("the part {} lies deeper than {} parts", architecture, kMaxDepth));
+    return refuse(fmt::format("the plugin asks for a part of {} where there is none", architecture));
+  if (call->parts.size() == kMaxDepth) return refuse(fmt::format("the part {} lies deeper than {} parts", architecture, kMaxDepth));
   auto family = call->families->find(architecture, "");
-  if (!family) return failed(call, family.error().text());
+  if (!family) return refuse(family.error().text());
   Part part{text(component->config), {}, {}, text(component->megatron), {}};
   if (!part.config.empty()) part.config += '.';
   for (std::size_t i = 0; i < component->inherited_count; ++i) part.inherited.push_back(text(component->inherited[i]));
@@ -72,10 +76,18 @@ int32_t state_component(wb_call* call, const wb_component* component) {
   for (std::size_t i = 0; i < component->default_count; ++i) {
     const auto& given = component->defaults[i];
     auto value = made_value(given.value);
-    if (!value) return failed(call, fmt::format("the plugin gives {} a default of the unknown kind {}", text(given.path), given.value.kind));
+    if (!value) return refuse(fmt::format("the plugin gives {} a default of the unknown kind {}", text(given.path), given.value.kind));
     part.defaults.emplace(text(given.path), std::move(*value));
   }
   call->parts.push_back(std::move(part));
+  return *std::move(family);
+}
+
+int32_t state_component(wb_call* call, const wb_component* component) {
+  const bool runs = call->question == Question::forward_hugging_face || call->question == Question::forward_megatron;
+  if (runs) return failed(call, "the plugin states a part of the model while it is run");
+  const auto family = enter_part(call, component);
+  if (!family) return WB_FAILED;
   const auto& table = *family->table;
   const auto function = call->question == Question::equations     ? table.equations
                         : call->question == Question::to_megatron ? table.to_megatron
@@ -83,7 +95,7 @@ int32_t state_component(wb_call* call, const wb_component* component) {
   const auto result = function(call->table, call);
   call->parts.pop_back();
   if (!call->failure.empty()) return WB_FAILED;
-  return result == WB_OK ? WB_OK : failed(call, fmt::format("the family of the part {} failed without a message", architecture));
+  return result == WB_OK ? WB_OK : failed(call, fmt::format("the family of the part {} failed without a message", text(component->architecture)));
 }
 
 }  // namespace weighbridge

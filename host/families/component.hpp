@@ -5,8 +5,11 @@
 
 #include <boost/json/value.hpp>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
+
+#include "families/registry.hpp"
 
 namespace weighbridge {
 
@@ -19,6 +22,9 @@ const boost::json::value* value_in_whole(const wb_call& call, std::string_view p
 std::string hugging_face_name(const wb_call& call, std::string_view name);
 std::string megatron_name(const wb_call& call, std::string_view name);
 
+// Makes a component the innermost part and finds the family that knows it; a failure is recorded. Leave it with
+// call->parts.pop_back().
+std::optional<Family> enter_part(wb_call* call, const wb_component* component);
 // wb_host.component.
 int32_t state_component(wb_call* call, const wb_component* component);
 

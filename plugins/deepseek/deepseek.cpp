@@ -5,10 +5,12 @@
 //   learned apart. V3 has layers that predict further tokens, numbered after the others.
 
 #include <weighbridge/family.hpp>
+#include <weighbridge/forward/megatron_gpt.hpp>
 
 #include <algorithm>
 #include <string>
 
+#include "mla_forward.hpp"
 #include "mla_translation.hpp"
 
 namespace {
@@ -176,6 +178,54 @@ bool is_of(const Config& megatron, Generation generation) {
          megatron.string("moe_router_score_function", "softmax") == (generation == Generation::v3 ? "sigmoid" : "softmax");
 }
 
+// Groups are as good as their best expert in V2, as their best two in V3.
+forward::Routing routing_of(const Config& c, Generation generation) {
+  const bool v3 = generation == Generation::v3;
+  forward::Routing routing{.score = v3 ? forward::Score::sigmoid : forward::Score::softmax,
+                           .chosen = of(generation).chosen ? c.integer("num_experts_per_tok", of(generation).chosen) : c.integer("num_experts_per_tok"),
+                           .normalised = v3 && c.flag("norm_topk_prob", true),
+                           .scale = static_cast<float>(c.number("routed_scaling_factor", of(generation).scale))};
+  if (v3 || c.string("topk_method", "greedy") == "group_limited_greedy") {
+    routing.groups = c.integer("n_group", v3 ? 8 : 1);
+    routing.chosen_groups = c.integer("topk_group", v3 ? 4 : 1);
+    routing.group_best = v3 ? 2 : 1;
+  }
+  return routing;
+}
+
+void forward_model(const Config& c, const Forward& run, Generation generation) {
+  const auto attention = mla::attention_of(c);
+  const auto mixtures = mla::mixtures_of(c, of(generation).first_dense);
+  const auto core = mla::latent_attention(c, attention, generation == Generation::v3 ? mla::Widened::yes : mla::Widened::no);
+  const auto routing = routing_of(c, generation);
+  const forward::Norm norm{.epsilon = static_cast<float>(c.number("rms_norm_eps", 1e-6))};
+  auto x = run.embedded("model.embed_tokens.weight");
+  run.state(-1, x);
+  for (std::int64_t i = 0; i < c.integer("num_hidden_layers"); ++i) {
+    const auto layer = "model.layers." + std::to_string(i) + ".";
+    forward::add(x, mla::forward_attention(run, layer + "self_attn.", forward::rms_norm(x, run.values(layer + "input_layernorm.weight"), norm), attention, core));
+    const auto normed = forward::rms_norm(x, run.values(layer + "post_attention_layernorm.weight"), norm);
+    forward::add(x, mixtures.at(i) ? mla::forward_mixture(run, layer + "mlp.", normed, routing) : forward::separate_gated(run, layer + "mlp.", normed));
+    run.state(i, x);
+  }
+  run.logits(forward::output(run, forward::rms_norm(x, run.values("model.norm.weight"), norm), c.flag("tie_word_embeddings")));
+}
+
+// Where transformers and Megatron-Core do not compute the same of the same weights, what is compared is transformers' model.
+void forward_megatron_model(const Config& c, const Forward& run, Generation generation) {
+  const bool v3 = generation == Generation::v3;
+  const forward::MegatronExtras extras{.group_best = v3 ? 2 : 1, .widened_attention = v3};
+  const auto groups = c.integer("moe_router_group_topk", 0), chosen = c.integer("moe_router_topk", 2);
+  if (groups > 0 && c.integer("moe_router_num_groups", 1) > 1 && chosen / groups != extras.group_best)
+    run.note("Megatron-Core ranks groups of experts by the sum of their best " + std::to_string(chosen / groups) + ", transformers by that of their best " +
+             std::to_string(extras.group_best) + ", which is what is compared");
+  if (!v3 && forward::yarn_scale(c.number("rotary_scaling_factor", 40), c.number("mscale_all_dim", 0)) != 1)
+    run.note("Megatron-Core scales attention by mscale_all_dim, transformers does not for DeepSeek V2, which is what is compared");
+  if (!c.has("q_lora_rank"))
+    run.note("Megatron-Core 0.19 normalises the input of linear_q_proj once more, transformers does not, which is what is compared");
+  forward::megatron_gpt(c, run, extras);
+}
+
 struct V2 {
   static constexpr std::string_view id = "deepseek_v2";
   static constexpr std::string_view architectures[] = {"DeepseekV2ForCausalLM"};
@@ -190,6 +240,8 @@ struct V2 {
   static void to_hugging_face(Config megatron, Config hf, Notes) { config_to_hugging_face(megatron, hf, Generation::v2); }
   static bool recognises(const Config& megatron) { return is_of(megatron, Generation::v2); }
   static void equations(const Config& c, Model& model) { model_equations(c, model, Generation::v2); }
+  static void forward_hugging_face(const Config& c, Forward& run) { forward_model(c, run, Generation::v2); }
+  static void forward_megatron(const Config& megatron, Forward& run) { forward_megatron_model(megatron, run, Generation::v2); }
 };
 
 struct V3 {
@@ -205,6 +257,8 @@ struct V3 {
   static void to_hugging_face(Config megatron, Config hf, Notes) { config_to_hugging_face(megatron, hf, Generation::v3); }
   static bool recognises(const Config& megatron) { return is_of(megatron, Generation::v3); }
   static void equations(const Config& c, Model& model) { model_equations(c, model, Generation::v3); }
+  static void forward_hugging_face(const Config& c, Forward& run) { forward_model(c, run, Generation::v3); }
+  static void forward_megatron(const Config& megatron, Forward& run) { forward_megatron_model(megatron, run, Generation::v3); }
 };
 
 // Published checkpoints of Kimi K2 call themselves DeepseekV3ForCausalLM, which is what a Megatron checkpoint becomes again.
@@ -220,6 +274,8 @@ struct KimiK2 {
   }
   static void to_hugging_face(Config megatron, Config hf, Notes notes) { V3::to_hugging_face(megatron, hf, notes); }
   static void equations(const Config& c, Model& model) { V3::equations(c, model); }
+  static void forward_hugging_face(const Config& c, Forward& run) { V3::forward_hugging_face(c, run); }
+  static void forward_megatron(const Config& megatron, Forward& run) { V3::forward_megatron(megatron, run); }
 };
 
 }  // namespace

@@ -11,6 +11,8 @@
 
 #include <cmath>
 
+#include "forward.hpp"
+
 namespace {
 
 using namespace weighbridge;
@@ -153,6 +155,12 @@ struct FalconH1 {
   }
 
   static bool recognises(const Config& megatron) { return is_built_by(megatron, "FalconH1ModelProvider"); }
+
+  static void forward_hugging_face(const Config& c, Forward& run) {
+    const Attention a{c};
+    falcon_h1::forward_model(c, run, {.heads = a.heads, .groups = a.groups, .width = a.width, .values = a.width}, mamba_of(c));
+  }
+  static void forward_megatron(const Config& megatron, Forward& run) { falcon_h1::forward_megatron_model(megatron, run); }
 
   static void equations(const Config& c, Model& model) {
     const auto hidden = c.integer("hidden_size", 4096), ffn = c.integer("intermediate_size", 14336), rows = c.integer("vocab_size", 128000);

@@ -5,22 +5,13 @@
 //   Gemma 3  a norm over each head of q and k besides.
 
 #include "gemma.hpp"
+#include "generations.hpp"
 
 #include <cmath>
 #include <utility>
 
 namespace gemma {
 namespace {
-
-enum class Generation : std::uint8_t { first = 1, second, third };
-
-constexpr Sizes kDefaults[] = {
-    {256'000, 3072, 24'576, 28, 16, 16, 256, 8192},
-    {256'000, 2304, 9216, 26, 8, 4, 256, 8192},
-    {262'208, 2304, 9216, 26, 8, 4, 256, 131'072},
-};
-
-Sizes sizes_of(const Config& hf, Generation generation) { return gemma::sizes_of(hf, kDefaults[static_cast<int>(generation) - 1]); }
 
 void decoder_equations(const Config& c, Model& model, Generation generation) {
   const auto sizes = sizes_of(c, generation);

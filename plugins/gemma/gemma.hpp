@@ -124,6 +124,8 @@ struct Gemma1 {
   static void to_megatron(Config hf, Config megatron, Notes notes);
   static void to_hugging_face(Config megatron, Config hf, Notes notes);
   static void equations(const Config& c, Model& model);
+  static void forward_hugging_face(const Config& c, Forward& run);
+  static void forward_megatron(const Config& megatron, Forward& run);
   static bool recognises(const Config& megatron);
 };
 
@@ -135,6 +137,8 @@ struct Gemma2 {
   static void to_megatron(Config hf, Config megatron, Notes notes);
   static void to_hugging_face(Config megatron, Config hf, Notes notes);
   static void equations(const Config& c, Model& model);
+  static void forward_hugging_face(const Config& c, Forward& run);
+  static void forward_megatron(const Config& megatron, Forward& run);
   static bool recognises(const Config& megatron);
 };
 
@@ -146,6 +150,8 @@ struct Gemma3 {
   static void to_megatron(Config hf, Config megatron, Notes notes);
   static void to_hugging_face(Config megatron, Config hf, Notes notes);
   static void equations(const Config& c, Model& model);
+  static void forward_hugging_face(const Config& c, Forward& run);
+  static void forward_megatron(const Config& megatron, Forward& run);
   static bool recognises(const Config& megatron);
 };
 
@@ -157,6 +163,8 @@ struct Gemma4 {
   static void to_megatron(Config hf, Config megatron, Notes notes);
   static void to_hugging_face(Config megatron, Config hf, Notes notes);
   static void equations(const Config& c, Model& model);
+  static void forward_hugging_face(const Config& c, Forward& run);
+  static void forward_megatron(const Config& megatron, Forward& run);
   static bool recognises(const Config& megatron);
 };
 

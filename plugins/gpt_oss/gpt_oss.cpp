@@ -6,10 +6,13 @@
 
 #include <weighbridge/experts.hpp>
 #include <weighbridge/family.hpp>
+#include <weighbridge/forward/megatron_gpt.hpp>
 #include <weighbridge/translation.hpp>
 
 #include <string>
 #include <vector>
+
+#include "forward.hpp"
 
 namespace {
 
@@ -221,6 +224,11 @@ struct GptOss {
     hf.set("router_aux_loss_coef", megatron.has("moe_aux_loss_coeff.0") ? 0.001 : megatron.number("moe_aux_loss_coeff", 0.001));
     hf.set("output_router_logits", false);
   }
+
+  static void forward_hugging_face(const Config& c, Forward& run) {
+    gpt_oss::forward_model(c, run, [&](std::int64_t layer) { return slides(c, layer); });
+  }
+  static void forward_megatron(const Config& megatron, Forward& run) { forward::megatron_gpt(megatron, run); }
 
   static bool recognises(const Config& megatron) {
     const auto provider = megatron.string("_target_", "");  // which Megatron-LM's arguments do not name

@@ -3,7 +3,10 @@
 //   x + attention(norm(x)),  x + down(silu(gate(norm(x))) * up(norm(x))),  RMSNorm, rotary embedding, grouped queries.
 
 #include <weighbridge/family.hpp>
+#include <weighbridge/forward/megatron_gpt.hpp>
 #include <weighbridge/translation.hpp>
+
+#include "decoder_forward.hpp"
 
 namespace {
 
@@ -124,6 +127,8 @@ struct Llama {
   }
 
   static void equations(const Config& c, Model& model) { decoder_equations(c, model); }
+  static void forward_hugging_face(const Config& c, Forward& run) { llama::forward_decoder(c, run, 0, 0); }
+  static void forward_megatron(const Config& megatron, Forward& run) { forward::megatron_gpt(megatron, run); }
 };
 
 // Llama's equations without biases, and a sliding window: a query sees itself and sliding_window - 1 keys before it.
@@ -165,6 +170,8 @@ struct Mistral {
   }
 
   static void equations(const Config& c, Model& model) { decoder_equations(c, model); }
+  static void forward_hugging_face(const Config& c, Forward& run) { llama::forward_decoder(c, run, 8, c.integer("sliding_window", 0)); }
+  static void forward_megatron(const Config& megatron, Forward& run) { forward::megatron_gpt(megatron, run); }
 };
 
 }  // namespace

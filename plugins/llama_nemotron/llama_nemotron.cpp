@@ -4,8 +4,13 @@
 //   matrix, or is left out together with its norm; its mlp has a width of its own, is one matrix, or is left out likewise.
 
 #include <weighbridge/family.hpp>
+#include <weighbridge/forward/megatron_attention.hpp>
+#include <weighbridge/forward/megatron_feed_forward.hpp>
+#include <weighbridge/forward/separate_projections.hpp>
+#include <weighbridge/forward/stated_rotary.hpp>
 #include <weighbridge/translation.hpp>
 
+#include <cmath>
 #include <string>
 
 namespace {
@@ -94,6 +99,56 @@ void mlp_equations(const MegatronLayer& decoder, const HuggingFaceLayer& hf, con
   decoder["mlp.linear_fc1.layer_norm_weight"] = before;
   decoder["mlp.linear_fc1.weight"] = column(concat(hf("mlp.gate_proj.weight", {block.ffn, hidden}), hf("mlp.up_proj.weight", {block.ffn, hidden})));
   decoder["mlp.linear_fc2.weight"] = row(hf("mlp.down_proj.weight", {hidden, block.ffn}));
+}
+
+forward::Rotary rotary_of(const Config& c, std::int64_t width) {
+  const auto rope = rope_of(c, 10000.0);
+  if (rope.type != "llama3") return forward::stated_rotary(c, 10000.0, width);
+  return {forward::slowed_by_wavelength(forward::frequencies_of(rope.theta, width), c.number(rope.at + ".factor"), c.number(rope.at + ".low_freq_factor"),
+                                        c.number(rope.at + ".high_freq_factor"), c.number(rope.at + ".original_max_position_embeddings"))};
+}
+
+void forward_model(const Config& c, const Forward& run) {
+  const auto width = head_width(c);
+  const auto rotary = rotary_of(c, width);
+  const forward::Norm norm{.epsilon = static_cast<float>(c.number("rms_norm_eps", 1e-6))};
+  forward::Attention attention{.heads = attention_heads(c), .width = width, .values = width, .scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(width)))};
+  auto x = run.embedded("model.embed_tokens.weight");
+  run.state(-1, x);
+  for (std::int64_t i = 0; i < c.integer("num_hidden_layers"); ++i) {
+    const auto layer = "model.layers." + std::to_string(i) + ".";
+    const auto normed = [&](const char* name) { return forward::rms_norm(x, run.values(layer + name), norm); };
+    const auto block = block_of(c, i);
+    attention.groups = block.groups;
+    if (block.attention == Kind::full) forward::add(x, forward::separate_attention(run, layer + "self_attn.", normed("input_layernorm.weight"), attention, rotary));
+    if (block.attention == Kind::matrix) forward::add(x, run.linear(layer + "self_attn.linear_attn.weight", normed("input_layernorm.weight")));
+    if (block.mlp == Kind::full) forward::add(x, forward::separate_gated(run, layer + "mlp.", normed("post_attention_layernorm.weight")));
+    if (block.mlp == Kind::matrix) forward::add(x, run.linear(layer + "mlp.linear_mlp.weight", normed("post_attention_layernorm.weight")));
+    run.state(i, x);
+  }
+  run.logits(forward::output(run, forward::rms_norm(x, run.values("model.norm.weight"), norm), c.flag("tie_word_embeddings")));
+}
+
+// Megatron-Core's heterogeneous layers: what of a block is there says its kind, the text in the document the groups.
+void forward_megatron_model(const Config& c, const Forward& run) {
+  auto x = run.embedded("embedding.word_embeddings.weight");
+  run.state(-1, x);
+  for (std::int64_t i = 0; i < c.integer("num_layers"); ++i) {
+    const auto layer = "decoder.layers." + std::to_string(i) + ".";
+    const auto one_matrix = [&](const std::string& at) { return run.module(at, forward::megatron_norm(c, run, at + "layer_norm_", x)); };
+    if (run.has(layer + "self_attention.linear_qkv.weight")) {
+      auto attention = forward::megatron_attention(c, i);
+      attention.core.groups = groups_of(c, std::string{kConfig} + "." + Config::at("block_configs", i) + ".attention");
+      forward::add(x, forward::megatron_self_attention(c, run, layer, x, attention));
+    } else if (run.has(layer + "self_attention.weight")) {
+      forward::add(x, one_matrix(layer + "self_attention."));
+    }
+    if (run.has(layer + "mlp.linear_fc1.weight")) forward::add(x, forward::megatron_feed_forward(c, run, layer, i, x, {}));
+    else if (run.has(layer + "mlp.weight")) forward::add(x, one_matrix(layer + "mlp."));
+    run.state(i, x);
+  }
+  x = forward::megatron_norm(c, run, "decoder.final_layernorm.", x);
+  run.logits(run.linear(c.flag("share_embeddings_and_output_weights") ? "embedding.word_embeddings.weight" : "output_layer.weight", x));
 }
 
 constexpr Field kFields[] = {
@@ -214,6 +269,9 @@ struct LlamaNemotron {
     return megatron.has(kConfig) && (names_no_builder(megatron) || is_built_by(megatron, "LlamaNemotronHeterogeneousProvider")) &&
            megatron.string("normalization", "") == "RMSNorm" && !megatron.flag("qk_layernorm");
   }
+
+  static void forward_hugging_face(const Config& c, Forward& run) { forward_model(c, run); }
+  static void forward_megatron(const Config& megatron, Forward& run) { forward_megatron_model(megatron, run); }
 
   static void equations(const Config& c, Model& model) {
     const auto hidden = c.integer("hidden_size"), heads = c.integer("num_attention_heads"), rows = c.integer("vocab_size");

@@ -4,8 +4,12 @@
 //   input_proj of [the model's states, the next token's embedding], each under a norm of its own.
 
 #include <weighbridge/family.hpp>
+#include <weighbridge/forward/megatron_gpt.hpp>
+#include <weighbridge/forward/separate_projections.hpp>
+#include <weighbridge/forward/stated_rotary.hpp>
 #include <weighbridge/translation.hpp>
 
+#include <cmath>
 #include <string>
 
 #include "mimo_v2_flash.hpp"
@@ -43,6 +47,23 @@ void block_equations(const MegatronLayer& layer, const HuggingFaceLayer& hf, con
 // Megatron takes the embedding first, then the states.
 Tensor embedding_first(const Tensor& input, std::int64_t hidden) {
   return concat_along(1, {slice(input, 1, hidden, 2 * hidden), slice(input, 1, 0, hidden)});
+}
+
+void forward_model(const Config& c, const Forward& run) {
+  const auto width = head_width(c);
+  const forward::Attention attention{.heads = attention_heads(c), .groups = c.integer("num_key_value_heads", kGroups), .width = width, .values = width,
+                                     .scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(width)))};
+  const auto rotary = forward::stated_rotary(c, 10000.0, width);
+  const forward::Norm norm{.epsilon = static_cast<float>(c.number("rms_norm_eps", 1e-6))};
+  auto x = run.embedded("model.embed_tokens.weight");
+  run.state(-1, x);
+  for (std::int64_t i = 0; i < c.integer("num_hidden_layers"); ++i) {
+    const auto layer = "model.layers." + std::to_string(i) + ".";
+    forward::add(x, forward::separate_attention(run, layer + "self_attn.", forward::rms_norm(x, run.values(layer + "input_layernorm.weight"), norm), attention, rotary));
+    forward::add(x, forward::separate_gated(run, layer + "mlp.", forward::rms_norm(x, run.values(layer + "post_attention_layernorm.weight"), norm)));
+    run.state(i, x);
+  }
+  run.logits(forward::output(run, forward::rms_norm(x, run.values("model.norm.weight"), norm), c.flag("tie_word_embeddings")));
 }
 
 struct MiMo {
@@ -96,6 +117,9 @@ struct MiMo {
            megatron.string("activation_func", "silu") == "silu" && !megatron.flag("multi_latent_attention") &&
            !megatron.flag("is_hybrid_model") && !megatron.flag("heterogeneous_block_specs") && megatron.number("rotary_percent", 1.0) == 1.0;
   }
+
+  static void forward_hugging_face(const Config& c, Forward& run) { forward_model(c, run); }
+  static void forward_megatron(const Config& megatron, Forward& run) { forward::megatron_gpt(megatron, run); }
 
   static void equations(const Config& c, Model& model) {
     const auto sizes = sizes_of(c);

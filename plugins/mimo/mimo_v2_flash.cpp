@@ -13,6 +13,8 @@
 #include <optional>
 #include <string>
 
+#include "mimo_v2_geometry.hpp"
+
 namespace mimo {
 namespace {
 
@@ -36,27 +38,6 @@ constexpr Field kFields[] = {
     integer_field("num_experts_per_tok", "moe_router_topk"),
     integer_field("moe_intermediate_size", "moe_ffn_hidden_size"),
 };
-
-std::int64_t value_width(const Config& c) { return c.integer("v_head_dim", head_width(c)); }
-
-struct Groups {
-  std::int64_t everywhere{}, window{};  // of layers that attend to everything, and of those with a window
-};
-Groups groups_of(const Config& c) {
-  const auto everywhere = c.integer("num_key_value_heads", c.integer("num_attention_heads"));
-  return {everywhere, c.integer("swa_num_key_value_heads", everywhere)};
-}
-
-// Old files give a distance instead of the list: every so many layers, one attends to everything.
-bool has_window(const Config& c, std::int64_t layer) {
-  if (!c.has("hybrid_layer_pattern") && c.has("hybrid_block_size")) {
-    const auto distance = c.integer("hybrid_block_size");
-    if (distance < 1) throw Failure("hybrid_block_size is " + std::to_string(distance) + "; it counts layers, from 1 on");
-    return (layer + 1) % distance != 0;
-  }
-  return c.integer(Config::at("hybrid_layer_pattern", layer)) != 0;
-}
-bool is_mixture(const Config& c, std::int64_t layer) { return c.integer(Config::at("moe_layer_freq", layer)) != 0; }
 
 // Published files do not say how many layers predict further tokens; their tensors do.
 std::optional<std::int64_t> predictions_of(const Config& c) {

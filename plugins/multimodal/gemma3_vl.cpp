@@ -74,6 +74,14 @@ void Gemma3Vl::equations(const Config& c, Model& model) {
       Parameter{transpose(model.tensor(projector + "mm_input_projection_weight", {width, hidden})), WB_SPLIT_AXIS_0, WB_EXTRA_NONE, 0};
 }
 
+void Gemma3Vl::forward_hugging_face(const Config&, Forward& run) {
+  auto text = language_model();
+  const auto decoder = beginning(run, {"language_model.model.", "model.language_model."}, "embed_tokens.weight"), head = beginning(run, {"language_model.lm_head.", "lm_head."}, "weight");
+  text.renames = {{"model.", decoder}, {"lm_head.", head}};
+  forward_language_model(run, text);
+}
+void Gemma3Vl::forward_megatron(const Config&, Forward& run) { forward_megatron_language_model(run, "Gemma3ForCausalLM"); }
+
 bool Gemma3Vl::recognises(const Config& megatron) { return is_built_by(megatron, "Gemma3VLModelProvider"); }
 
 }  // namespace multimodal

@@ -56,6 +56,14 @@ void Qwen2Audio::equations(const Config& c, Model& model) {
       "linear", {c.integer("text_config.hidden_size", kHidden), whisper_encoder_width(c, "audio_config")});
 }
 
+void Qwen2Audio::forward_hugging_face(const Config&, Forward& run) {
+  auto text = language_model();
+  const auto decoder = beginning(run, {"language_model.model.", "language_model.model.model.", "model.language_model."}, "embed_tokens.weight"), head = beginning(run, {"language_model.lm_head.", "lm_head."}, "weight");
+  text.renames = {{"model.", decoder}, {"lm_head.", head}};
+  forward_language_model(run, text);
+}
+void Qwen2Audio::forward_megatron(const Config&, Forward& run) { forward_megatron_language_model(run, "Qwen2ForCausalLM"); }
+
 bool Qwen2Audio::recognises(const Config& megatron) { return is_built_by(megatron, "Qwen2AudioModelProvider"); }
 
 }  // namespace multimodal

@@ -15,6 +15,8 @@ struct Qwen2Audio {
   static void to_megatron(weighbridge::Config hf, weighbridge::Config megatron, weighbridge::Notes notes);
   static void to_hugging_face(weighbridge::Config megatron, weighbridge::Config hf, weighbridge::Notes notes);
   static void equations(const weighbridge::Config& c, weighbridge::Model& model);
+  static void forward_hugging_face(const weighbridge::Config& c, weighbridge::Forward& run);
+  static void forward_megatron(const weighbridge::Config& megatron, weighbridge::Forward& run);
   static bool recognises(const weighbridge::Config& megatron);
 };
 

@@ -147,6 +147,8 @@ void unpack_experts(const Config& c, const Model& model) {
 void Qwen3Vl::to_megatron(Config hf, Config megatron, Notes notes) { config_to_megatron(dense(), hf, megatron, notes); }
 void Qwen3Vl::to_hugging_face(Config megatron, Config hf, Notes) { config_to_hugging_face(dense(), megatron, hf); }
 void Qwen3Vl::equations(const Config& c, Model& model) { equations_of(dense(), c, model); }
+void Qwen3Vl::forward_hugging_face(const Config& c, Forward& run) { forward_language_model(run, language_model(dense(), c)); }
+void Qwen3Vl::forward_megatron(const Config&, Forward& run) { forward_megatron_language_model(run, dense().architecture); }
 bool Qwen3Vl::recognises(const Config& megatron) { return is_built_by(megatron, "Qwen3VLModelProvider"); }
 
 void Qwen3VlMoe::to_megatron(Config hf, Config megatron, Notes notes) {
@@ -171,6 +173,14 @@ void Qwen3VlMoe::equations(const Config& c, Model& model) {
   unpack_experts(c, model);
   equations_of(with_experts(), c, model);
 }
+
+// Chosen scores always add up to one, whatever norm_topk_prob says.
+void Qwen3VlMoe::forward_hugging_face(const Config& c, Forward& run) {
+  auto part = language_model(with_experts(), c);
+  part.defaults.push_back({"norm_topk_prob", true});
+  forward_language_model(run, part);
+}
+void Qwen3VlMoe::forward_megatron(const Config&, Forward& run) { forward_megatron_language_model(run, with_experts().architecture); }
 
 bool Qwen3VlMoe::recognises(const Config& megatron) { return is_built_by(megatron, "Qwen3VLMoEModelProvider"); }
 

@@ -10,11 +10,13 @@
 // Prediction layers (MTP) join the normed next embedding and the normed state and go through layers of the same kinds.
 
 #include <weighbridge/family.hpp>
+#include <weighbridge/forward/megatron_hybrid.hpp>
 #include <weighbridge/mamba.hpp>
 #include <weighbridge/translation.hpp>
 
 #include <utility>
 
+#include "forward.hpp"
 #include "pattern.hpp"
 
 namespace {
@@ -273,6 +275,14 @@ struct NemotronH {
     return hybrid && !megatron.string("hybrid_layer_pattern", megatron.string("hybrid_override_pattern", "")).empty() &&
            megatron.string("activation_func", "") == "squared_relu" && !megatron.flag("gated_linear_unit");
   }
+
+  static void forward_hugging_face(const Config& c, Forward& run) {
+    const Sizes s{c};
+    const auto backbone = run.has("model.norm_f.weight") ? "model." : "backbone.";
+    const auto embedding = std::string{backbone} + (run.has(std::string{backbone} + "embedding.weight") ? "embedding.weight" : "embeddings.weight");
+    nemotron_h::forward_model(c, run, {nemotron_h::pattern_of(c).decoder, backbone, embedding, s.heads, s.groups, s.width, s.mamba});
+  }
+  static void forward_megatron(const Config& megatron, Forward& run) { forward::megatron_hybrid(megatron, run, {.group_best = 2}); }
 
   static void equations(const Config& c, Model& model) {
     const Sizes s{c};

@@ -1,6 +1,7 @@
 // Qwen2, Qwen2.5 and Qwen3, dense.
 
 #include "decoder.hpp"
+#include "decoder_forward.hpp"
 #include "qwen3_moe.hpp"
 
 namespace {
@@ -23,6 +24,11 @@ void decoder_equations(const Config& c, const Model& model, Generation generatio
   qwen::outer_equations(c, model);
 }
 
+void forward_dense(const Config& c, const Forward& run, Generation generation) {
+  qwen::forward_decoder(c, run, heads_of(c, generation), generation,
+                        [&](std::int64_t, const std::string& at, const forward::Matrix& x) { return forward::separate_gated(run, at, x); });
+}
+
 bool is_dense(const Config& megatron, Generation generation) {
   return qwen::is_decoder(megatron, generation) && qwen::is_plain(megatron) && !megatron.has("num_moe_experts");
 }
@@ -38,6 +44,8 @@ struct Qwen2 {
   static void to_hugging_face(Config megatron, Config hf, Notes) { qwen::config_to_hugging_face(megatron, hf); }
   static bool recognises(const Config& megatron) { return is_dense(megatron, Generation::qwen2); }
   static void equations(const Config& c, Model& model) { decoder_equations(c, model, Generation::qwen2); }
+  static void forward_hugging_face(const Config& c, Forward& run) { forward_dense(c, run, Generation::qwen2); }
+  static void forward_megatron(const Config& megatron, Forward& run) { forward::megatron_gpt(megatron, run); }
 };
 
 struct Qwen3 {
@@ -54,6 +62,8 @@ struct Qwen3 {
   }
   static bool recognises(const Config& megatron) { return is_dense(megatron, Generation::qwen3); }
   static void equations(const Config& c, Model& model) { decoder_equations(c, model, Generation::qwen3); }
+  static void forward_hugging_face(const Config& c, Forward& run) { forward_dense(c, run, Generation::qwen3); }
+  static void forward_megatron(const Config& megatron, Forward& run) { forward::megatron_gpt(megatron, run); }
 };
 
 }  // namespace

@@ -6,10 +6,12 @@
 #include "qwen3_moe.hpp"
 
 #include <weighbridge/experts.hpp>
+#include <weighbridge/forward/mixture.hpp>
 
 #include <string>
 
 #include "decoder.hpp"
+#include "decoder_forward.hpp"
 
 namespace qwen {
 namespace {
@@ -116,6 +118,20 @@ void Qwen3Moe::to_hugging_face(Config megatron, Config hf, Notes) {
   for (std::int64_t i = 0; i < megatron.integer("num_layers"); ++i)
     if (!has_experts_in_megatron(megatron, i)) hf.set(Config::at("mlp_only_layers", dense++), i);
 }
+
+void Qwen3Moe::forward_hugging_face(const Config& c, Forward& run) {
+  const forward::Routing routing{.score = forward::Score::softmax, .chosen = c.integer("num_experts_per_tok", 8), .normalised = c.flag("norm_topk_prob")};
+  forward_decoder(c, run, heads_of(c), Generation::qwen3, [&](std::int64_t layer, const std::string& at, const forward::Matrix& x) {
+    if (!has_experts(c, layer)) return forward::separate_gated(run, at, x);
+    const bool packed = run.has(at + "experts.gate_up_proj");
+    return forward::mixture(x, run.linear(at + "gate.weight", x), routing, [&](std::int64_t e, const forward::Matrix& own) {
+      return packed ? forward::packed_gated(run, at + "experts.", e, expert_width(c), own)
+                    : forward::separate_gated(run, at + "experts." + std::to_string(e) + ".", own);
+    });
+  });
+}
+
+void Qwen3Moe::forward_megatron(const Config& megatron, Forward& run) { forward::megatron_gpt(megatron, run); }
 
 bool Qwen3Moe::recognises(const Config& megatron) {
   if (!is_decoder(megatron, Generation::qwen3) || !is_plain(megatron) || !megatron.has("num_moe_experts")) return false;

@@ -5,8 +5,10 @@
 //   their gain less one.
 
 #include <weighbridge/family.hpp>
+#include <weighbridge/forward/megatron_gpt.hpp>
 
 #include "equations.hpp"
+#include "forward.hpp"
 #include "translation.hpp"
 
 namespace {
@@ -28,6 +30,8 @@ struct Qwen3Next {
     return is_gated_delta_net(megatron) && has_experts(megatron) && has_shared_expert(megatron) && has_float32_router(megatron);
   }
   static void equations(const Config& c, Model& model) { decoder_equations(c, model, kQwen3Next); }
+  static void forward_hugging_face(const Config& c, Forward& run) { forward_decoder(c, run, kQwen3Next); }
+  static void forward_megatron(const Config& megatron, Forward& run) { forward::megatron_gpt(megatron, run); }
 };
 
 struct Qwen35 {
@@ -39,6 +43,8 @@ struct Qwen35 {
   static void to_hugging_face(Config megatron, Config hf, Notes) { config_to_hugging_face(megatron, hf, kQwen35); }
   static bool recognises(const Config& megatron) { return is_gated_delta_net(megatron) && !has_experts(megatron); }
   static void equations(const Config& c, Model& model) { decoder_equations(c, model, kQwen35); }
+  static void forward_hugging_face(const Config& c, Forward& run) { forward_decoder(c, run, kQwen35); }
+  static void forward_megatron(const Config& megatron, Forward& run) { forward::megatron_gpt(megatron, run); }
 };
 
 struct Qwen35Moe {
@@ -52,6 +58,8 @@ struct Qwen35Moe {
     return is_gated_delta_net(megatron) && has_experts(megatron) && has_shared_expert(megatron) && !has_float32_router(megatron);
   }
   static void equations(const Config& c, Model& model) { decoder_equations(c, model, kQwen35Moe); }
+  static void forward_hugging_face(const Config& c, Forward& run) { forward_decoder(c, run, kQwen35Moe); }
+  static void forward_megatron(const Config& megatron, Forward& run) { forward::megatron_gpt(megatron, run); }
 };
 
 }  // namespace

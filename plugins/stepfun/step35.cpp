@@ -9,6 +9,7 @@
 #include <weighbridge/family.hpp>
 #include <weighbridge/translation.hpp>
 
+#include "forward.hpp"
 #include "geometry.hpp"
 #include "translation.hpp"
 
@@ -82,6 +83,9 @@ struct Step35 {
   static bool recognises(const Config& megatron) {
     return names_no_builder(megatron) ? megatron.has("sliding_attention_setting") : is_built_by(megatron, "Step35ModelProvider");
   }
+
+  static void forward_hugging_face(const Config& c, Forward& run) { stepfun::forward_hugging_face(c, run); }
+  static void forward_megatron(const Config& megatron, Forward& run) { stepfun::forward_megatron(megatron, run); }
 
   static void equations(const Config& c, Model& model) {
     const auto megatron = model.megatron();

@@ -16,6 +16,8 @@ The checks:
   alone     the same export without any reference: tensors equal, no missing or unexpected key in transformers, logits equal
   others    the same of the checkpoints in GOLDEN_DIR/layouts and GOLDEN_DIR/megatron-lm, where they are: torch_dist written
             by parallel jobs and by Megatron-LM's training, with optimizer states and padded vocabularies
+  forward   the program's own run of both sides: of the source and of its import, and of Megatron-Bridge's import, each within 1e-3 of the
+            expected logits
   lm        our checkpoint in Megatron-LM's flavour loads strictly in Megatron-LM with the flags that our report names
   threads   import and export with one and with two threads write the same bytes
   ranks, sources, boxes, loads, jobs, reshard
@@ -42,7 +44,7 @@ import trained
 from checks import Failed, check_files, check_logits, check_tensors, same_trees
 
 HERE = pathlib.Path(__file__).resolve().parent
-CHECKS = "import export verify verify-own alone others threads lm".split()
+CHECKS = "import export verify verify-own alone others threads forward lm".split()
 GROUPS = "text multimodal".split()
 
 
@@ -77,7 +79,7 @@ class Program:
             raise Failed(f"no JSON: {done.stdout[:200]}\n{done.stderr}\nexit code {done.returncode}") from None
         if done.returncode and "error" in report:
             raise Failed(report["error"]["text"])
-        if done.returncode:
+        if done.returncode and "differences" in report:
             raise Failed("\n".join(f"{each['name']}: {each['kind']}: {each['cause']}" for each in report["differences"]))
         return report
 
@@ -286,6 +288,21 @@ class Interop:
         self.judges.megatron_lm(target, hf, flags, self.exchanges(case))
         return " ".join(flags)
 
+    def forward(self, case):
+        """Without expected logits the sides are compared with each other alone."""
+        expected, notes = self.source(case) / "expected.safetensors", []
+        recorded = {"expected": expected} if expected.is_file() else {}
+        for whose, megatron in (("own", self.imported / case / "megatron"), ("Bridge's", self.peer(case))):
+            if whose != "own" and megatron.is_relative_to(self.imported):
+                continue
+            report = self.program("verify", ["--forward"], hf_model=self.source(case) / "hf", megatron_path=megatron, **recorded)
+            figures = {side: found["relative"] for side, found in (report["expected"] or {"between": report["logits"]}).items()}
+            told = ", ".join(f"{side} {figure if isinstance(figure, str) else format(figure, '.1e')}" for side, figure in figures.items())
+            if not report["same"]:
+                raise Failed(f"{whose} import: {told}; the sides part at layer {report['parting']}")
+            notes.append(f"{whose}: {told}")
+        return "; ".join(notes)
+
     def threads(self, case):
         hf, place = self.source(case) / "hf", self.scratch / "threads" / case
         for command, source in (("import", {"hf_model": hf}), ("export", {"megatron_path": self.peer(case), "hf_model": hf})):
@@ -321,10 +338,10 @@ def main():
 
     cases = [case for case in options.only or listed if case not in parallel.layouts and case not in runs.names()]
     judged = of_check("import", cases)
-    verified = {*of_check("verify", cases), *of_check("verify-own", cases)}
-    made = interop.make_imports([case for case in cases if case in {*judged, *verified, *interop.own} or interop.exchanges(case)])
+    ours = {case for check in ("verify", "verify-own", "forward") for case in of_check(check, cases)} | {*judged, *interop.own}
+    made = interop.make_imports([case for case in cases if case in ours or interop.exchanges(case)])
     interop.judge_imports([case for case in made if case in judged])
-    for check in ("export", "verify", "verify-own", "alone", "others", "threads"):
+    for check in ("export", "verify", "verify-own", "alone", "others", "threads", "forward"):
         for case in of_check(check, cases):
             if check != "others" or any(interop.others_of(case)):
                 interop.attempt(case, check, getattr(interop, check.replace("-", "_")))

@@ -109,6 +109,12 @@ class Config {
     return found->integer != 0;
   }
 
+  // A truth that may be written as a number.
+  bool truth(std::string_view path) const {
+    const auto found = value(path);
+    return found && (found->kind == WB_VALUE_BOOLEAN || found->kind == WB_VALUE_INTEGER) && found->integer != 0;
+  }
+
   void set(std::string_view path, bool truth) const { put(path, {sizeof(wb_value), WB_VALUE_BOOLEAN, truth, 0, {}, 0}); }
   void set(std::string_view path, std::int64_t integer) const { put(path, {sizeof(wb_value), WB_VALUE_INTEGER, integer, 0, {}, 0}); }
   void set(std::string_view path, int integer) const { set(path, std::int64_t{integer}); }

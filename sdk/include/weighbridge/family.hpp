@@ -12,7 +12,7 @@
 //     static bool recognises(const Config& megatron);  // may be left out by a family that cannot tell
 //   };
 //
-// and the plugin's one exported function is
+// and may say what it computes, too (weighbridge/forward.hpp). The plugin's one exported function is
 //
 //   const wb_plugin* wb_plugin_v1() { return weighbridge::plugin<MyFamily>("my_family", "1.0.0"); }
 //
@@ -20,6 +20,7 @@
 
 #include <weighbridge/abi.h>
 #include <weighbridge/config.hpp>
+#include <weighbridge/forward.hpp>
 #include <weighbridge/model.hpp>
 
 #include <array>
@@ -43,6 +44,13 @@ int32_t guard(const wb_host* host, wb_call* call, Body&& body) noexcept {
   }
   return WB_FAILED;
 }
+
+// Whether a family says what its model computes.
+template <class F>
+concept runs = requires(const Config& document, Forward& run) {
+  F::forward_hugging_face(document, run);
+  F::forward_megatron(document, run);
+};
 
 template <class F>
 struct Table {
@@ -82,9 +90,31 @@ struct Table {
     });
   }
 
+  static int32_t forward_hugging_face(const wb_host* host, wb_call* call, const wb_forward_run* run) requires runs<F> {
+    return guard(host, call, [&] {
+      Forward forward{host, call, run};
+      F::forward_hugging_face(Config{host, call, WB_DOCUMENT_HUGGING_FACE}, forward);
+      return true;
+    });
+  }
+  static int32_t forward_megatron(const wb_host* host, wb_call* call, const wb_forward_run* run) requires runs<F> {
+    return guard(host, call, [&] {
+      Forward forward{host, call, run};
+      F::forward_megatron(Config{host, call, WB_DOCUMENT_MEGATRON}, forward);
+      return true;
+    });
+  }
+  static const void* extension(wb_string id) {
+    if constexpr (runs<F>) {
+      static constexpr wb_forward table{sizeof(wb_forward), forward_hugging_face, forward_megatron};
+      if (std::string_view{id.data, id.size} == WB_FORWARD_EXTENSION) return &table;
+    }
+    return nullptr;
+  }
+
   static constexpr wb_family entry{
       sizeof(wb_family), {F::id.data(), F::id.size()}, architectures.data(), architectures.size(), model_types.data(),
-      model_types.size(), to_megatron, to_hugging_face, equations, can_tell ? recognises : nullptr, nullptr};
+      model_types.size(), to_megatron, to_hugging_face, equations, can_tell ? recognises : nullptr, extension};
 };
 
 template <class... Families>

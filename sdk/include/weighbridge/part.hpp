@@ -35,6 +35,12 @@ struct Part {
 
   // Whether the host did it; if not it has recorded why.
   bool ask(const wb_host* host, wb_call* call) const {
+    return told([&](const wb_component* component) { return host->component(call, component) == WB_OK; });
+  }
+
+  // Calls `host` with the component, which lives as long as the call.
+  template <class Host>
+  bool told(Host&& host) const {
     const auto text = [](std::string_view value) { return wb_string{value.data(), value.size()}; };
     std::vector<wb_string> fields;
     for (const auto field : inherited) fields.push_back(text(field));
@@ -44,7 +50,7 @@ struct Part {
     for (const auto& otherwise : defaults) values.push_back({text(otherwise.field), otherwise.value});
     const wb_component component{sizeof(wb_component), text(architecture), text(config), fields.data(), fields.size(),
                                  names.data(), names.size(), text(megatron), values.data(), values.size()};
-    return host->component(call, &component) == WB_OK;
+    return host(&component);
   }
 };
 

@@ -1,0 +1,40 @@
+#pragma once
+// What Llama and Mistral compute, as transformers writes it.
+
+#include <weighbridge/forward/separate_projections.hpp>
+#include <weighbridge/forward/stated_rotary.hpp>
+
+#include <cmath>
+#include <cstdint>
+#include <string>
+
+namespace llama {
+
+using namespace weighbridge;
+
+inline forward::Rotary rotary_of(const Config& c, std::int64_t width) {
+  const auto rope = rope_of(c, 10000.0);
+  if (rope.type != "llama3") return forward::stated_rotary(c, 10000.0, width);
+  return {forward::slowed_by_wavelength(forward::frequencies_of(rope.theta, width), c.number(rope.at + ".factor"), c.number(rope.at + ".low_freq_factor"),
+                                        c.number(rope.at + ".high_freq_factor"), c.number(rope.at + ".original_max_position_embeddings"))};
+}
+
+// `groups` where the config does not say; a window where the class has one.
+inline void forward_decoder(const Config& c, const Forward& run, std::int64_t default_groups, std::int64_t window) {
+  const auto heads = attention_heads(c), width = head_width(c);
+  const forward::Attention attention{.heads = heads, .groups = c.integer("num_key_value_heads", default_groups ? default_groups : heads), .width = width,
+                                     .values = width, .scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(width))), .window = window};
+  const auto rotary = rotary_of(c, width);
+  const forward::Norm norm{.epsilon = static_cast<float>(c.number("rms_norm_eps", 1e-6))};
+  auto x = run.embedded("model.embed_tokens.weight");
+  run.state(-1, x);
+  for (std::int64_t i = 0; i < c.integer("num_hidden_layers"); ++i) {
+    const auto layer = "model.layers." + std::to_string(i) + ".";
+    forward::add(x, forward::separate_attention(run, layer + "self_attn.", forward::rms_norm(x, run.values(layer + "input_layernorm.weight"), norm), attention, rotary));
+    forward::add(x, forward::separate_gated(run, layer + "mlp.", forward::rms_norm(x, run.values(layer + "post_attention_layernorm.weight"), norm)));
+    run.state(i, x);
+  }
+  run.logits(forward::output(run, forward::rms_norm(x, run.values("model.norm.weight"), norm), c.flag("tie_word_embeddings")));
+}
+
+}  // namespace llama

@@ -1,0 +1,63 @@
+#pragma once
+// Causal attention of grouped queries.
+
+#include <weighbridge/forward/matrix.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <vector>
+
+namespace weighbridge {
+inline namespace sdk_v1 {
+namespace forward {
+
+struct Attention {
+  std::int64_t heads{}, groups{};  // of queries; of keys and values
+  std::int64_t width{}, values{};  // of a head of queries and keys; of a head of values
+  float scale{};                   // of the products
+  std::int64_t window{};           // so many keys are seen, the query's own included; 0: all before it
+  float cap{};                     // cap * tanh(product / cap); 0: none
+  std::vector<float> sinks{};      // a further logit of each head, that nothing is taken from; empty: none
+};
+
+// q [tokens, heads * width], k [tokens, groups * width], v [tokens, groups * values] -> [tokens, heads * values]. Head h
+// belongs to group h / (heads / groups).
+inline Matrix attend(const Matrix& q, const Matrix& k, const Matrix& v, std::int64_t length, const Attention& a) {
+  if (a.groups <= 0 || a.heads % a.groups != 0 || q.columns != a.heads * a.width || k.columns != a.groups * a.width ||
+      v.columns != a.groups * a.values || length <= 0 || q.rows % length != 0)
+    throw std::invalid_argument("projections do not fit the " + std::to_string(a.heads) + " heads of an attention");
+  Matrix result{q.rows, a.heads * a.values};
+  std::vector<float> weights(static_cast<std::size_t>(length));
+  for (std::int64_t begin = 0; begin < q.rows; begin += length)
+    for (std::int64_t i = 0; i < length; ++i)
+      for (std::int64_t h = 0; h < a.heads; ++h) {
+        const auto group = h / (a.heads / a.groups);
+        const auto* query = q.row(begin + i) + h * a.width;
+        const auto first = a.window > 0 ? std::max<std::int64_t>(0, i - a.window + 1) : 0;
+        auto largest = a.sinks.empty() ? -std::numeric_limits<float>::infinity() : a.sinks.at(static_cast<std::size_t>(h));
+        for (auto j = first; j <= i; ++j) {
+          const auto* key = k.row(begin + j) + group * a.width;
+          float product = 0;
+          for (std::int64_t d = 0; d < a.width; ++d) product += query[d] * key[d];
+          product *= a.scale;
+          if (a.cap > 0) product = a.cap * std::tanh(product / a.cap);
+          weights[static_cast<std::size_t>(j)] = product;
+          largest = std::max(largest, product);
+        }
+        auto sum = a.sinks.empty() ? 0.0F : std::exp(a.sinks[static_cast<std::size_t>(h)] - largest);
+        for (auto j = first; j <= i; ++j) sum += weights[static_cast<std::size_t>(j)] = std::exp(weights[static_cast<std::size_t>(j)] - largest);
+        auto* out = result.row(begin + i) + h * a.values;
+        for (auto j = first; j <= i; ++j) {
+          const auto weight = weights[static_cast<std::size_t>(j)] / sum;
+          const auto* value = v.row(begin + j) + group * a.values;
+          for (std::int64_t d = 0; d < a.values; ++d) out[d] += weight * value[d];
+        }
+      }
+  return result;
+}
+
+}  // namespace forward
+}  // namespace sdk_v1
+}  // namespace weighbridge
