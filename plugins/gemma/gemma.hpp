@@ -59,7 +59,7 @@ inline void decoder_to_megatron(const Config& hf, const Config& megatron, const 
 
 inline void decoder_to_hugging_face(const Config& megatron, const Config& hf) {
   to_hugging_face(kTrainingFields, megatron, hf);
-  const auto heads = megatron.integer("num_attention_heads");
+  const auto heads = attention_heads(megatron);
   hf.set("vocab_size", megatron.integer("vocab_size"));
   hf.set("hidden_size", megatron.integer("hidden_size"));
   hf.set("intermediate_size", megatron.integer("ffn_hidden_size"));

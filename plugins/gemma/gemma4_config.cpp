@@ -96,7 +96,9 @@ bool has_window(const Config& megatron, std::int64_t layer) {
   if (!megatron.has("window_size")) return false;
   const auto at = Config::at("window_attn_skip_freq", layer);
   if (megatron.has(at)) return megatron.flag(at);
-  return (layer + 1) % megatron.integer("window_attn_skip_freq", 6) != 0;
+  const auto every = megatron.integer("window_attn_skip_freq", 6);
+  if (every < 1) throw Failure("window_attn_skip_freq is " + std::to_string(every) + "; it counts layers, from 1 on");
+  return (layer + 1) % every != 0;
 }
 
 void dense_to_hugging_face(const Config& megatron, const Config& hf) {

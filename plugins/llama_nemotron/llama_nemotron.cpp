@@ -256,7 +256,7 @@ struct LlamaNemotron {
     } else {
       hf.set_null("rope_scaling");
     }
-    const auto heads = megatron.integer("num_attention_heads"), hidden = megatron.integer("hidden_size");
+    const auto heads = attention_heads(megatron), hidden = megatron.integer("hidden_size");
     if (const auto width = megatron.integer("kv_channels", hidden / heads); width * heads != hidden) hf.set("head_dim", width);
     hf.set("hidden_act", "silu");
     hf.set("attention_bias", false);

@@ -237,6 +237,7 @@ struct NemotronH {
     weighbridge::to_hugging_face(kFields, megatron, hf);
     dtype_to_hugging_face(megatron, hf);
     const auto heads = megatron.integer("num_attention_heads", 32);
+    if (heads < 1) throw Failure("num_attention_heads is " + std::to_string(heads) + "; it should be 1 or more");
     const auto width = megatron.integer("kv_channels", megatron.integer("hidden_size", 4096) / heads);
     hf.set("num_hidden_layers", static_cast<std::int64_t>(pattern.decoder.size()));
     hf.set("hybrid_override_pattern", pattern.decoder);
