@@ -1,12 +1,16 @@
 #include "engine/files.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 namespace weighbridge {
@@ -17,6 +21,22 @@ int Files::open(const std::filesystem::path& path, int flags, unsigned mode) {
 int Files::close(int descriptor) { return ::close(descriptor); }
 std::int64_t Files::pread(int descriptor, void* into, std::size_t size, std::int64_t offset) {
   return ::pread(descriptor, into, size, offset);
+}
+int Files::is_cached(int descriptor, std::int64_t offset, std::size_t size) {
+  if (size == 0) return 1;
+  const auto page = ::sysconf(_SC_PAGESIZE);
+  const auto first = offset / page, last = (offset + static_cast<std::int64_t>(size) - 1) / page;
+  constexpr long kCachestat = 451;  // of Linux 6.5, on every architecture; headers are often older
+  struct { std::uint64_t begin, length; } range{static_cast<std::uint64_t>(offset), size};
+  struct { std::uint64_t cached, dirty, writeback, evicted, recently_evicted; } found{};
+  if (::syscall(kCachestat, descriptor, &range, &found, 0) == 0) return found.cached >= static_cast<std::uint64_t>(last - first + 1);
+  const auto length = static_cast<std::size_t>((last - first + 1) * page);
+  void* mapped = ::mmap(nullptr, length, PROT_READ, MAP_SHARED, descriptor, first * page);  // no page of it is touched
+  if (mapped == MAP_FAILED) return 1;
+  std::vector<unsigned char> pages(static_cast<std::size_t>(last - first + 1));
+  const bool told = ::mincore(mapped, length, pages.data()) == 0;
+  ::munmap(mapped, length);
+  return !told || std::ranges::all_of(pages, [](unsigned char resident) { return (resident & 1) != 0; });
 }
 std::int64_t Files::pwrite(int descriptor, const void* from, std::size_t size, std::int64_t offset) {
   return ::pwrite(descriptor, from, size, offset);

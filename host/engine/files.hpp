@@ -27,6 +27,8 @@ class Files {
   virtual int open(const std::filesystem::path& path, int flags, unsigned mode);
   virtual int close(int descriptor);
   virtual std::int64_t pread(int descriptor, void* into, std::size_t size, std::int64_t offset);
+  // Beyond POSIX: 1 if all of these bytes are in the page cache, or if the system does not tell; else 0.
+  virtual int is_cached(int descriptor, std::int64_t offset, std::size_t size);
   virtual std::int64_t pwrite(int descriptor, const void* from, std::size_t size, std::int64_t offset);
   virtual int fsync(int descriptor);
   virtual int fallocate(int descriptor, std::int64_t size);  // of the bytes [0, size)

@@ -1,5 +1,7 @@
 #include "engine/memory.hpp"
 
+#include "engine/direct_io.hpp"
+
 #include <algorithm>
 #include <fstream>
 #include <string>
@@ -19,6 +21,7 @@ constexpr std::uint64_t kReserve = 8 * kMebibyte;
 constexpr std::uint64_t kUsualWindow = 4 * kMebibyte;
 constexpr std::uint64_t kUsualScratch = 2 * kMebibyte;
 constexpr std::uint64_t kLeastScratch = 64 << 10;
+constexpr std::uint64_t kBounce = kMebibyte;         // stays in the processor's cache
 constexpr std::uint64_t kLeastShare = 512 << 10;     // window and scratch of one worker
 constexpr std::uint64_t kFairShare = 2 * kMebibyte;  // below it, fewer workers rather than smaller ones
 constexpr std::size_t kHugePage = 2 * kMebibyte;
@@ -55,7 +58,11 @@ Result<Budget> share_out(const RunOptions& options, std::uint64_t resident) {
   const auto wanted = options.threads > 0 ? options.threads : machine;
   Budget budget;
   budget.threads = static_cast<unsigned>(std::clamp<std::uint64_t>(available / kFairShare, 1, wanted));
-  const auto share = available / budget.threads;
+  auto share = available / budget.threads;
+  if (share >= 8 * kBounce && options.tuning.direct > 0) {
+    budget.bounce = kBounce;
+    share -= kBounce + 2 * kDirectAlignment;  // a window lies in memory as in its file
+  }
   const auto scratch =
       options.tuning.scratch > 0 ? options.tuning.scratch : std::clamp(share / 8, kLeastScratch, kUsualScratch);
   budget.scratch = static_cast<std::size_t>(std::clamp<std::uint64_t>(scratch, 8, share / 2));

@@ -20,6 +20,7 @@ struct Budget {
   std::size_t capacity{};  // of the window buffer; a tensor that is read out of order may use all of it
   std::size_t window{};    // what a tensor that is read in order uses, at most capacity
   std::size_t scratch{};
+  std::size_t bounce{};    // for reads around the page cache; 0 where memory is too scarce for them
 };
 
 // Shares out options.max_memory less `resident` (what the process holds already). Fewer threads are better than windows

@@ -77,12 +77,13 @@ Status run_workers(Job& job, std::vector<Worker>& workers, Team& team) {
 
 // Everyone's buffers the same, so that all cut the work into the same windows.
 Status settle(Budget& budget, Team& team) {
-  std::array<std::uint64_t, 4> sizes{budget.threads, budget.capacity, budget.window, budget.scratch};
+  std::array<std::uint64_t, 5> sizes{budget.threads, budget.capacity, budget.window, budget.scratch, budget.bounce};
   if (auto status = team.least(sizes); !status) return status;
   budget.threads = static_cast<unsigned>(sizes[0]);
   budget.capacity = sizes[1];
   budget.window = sizes[2];
   budget.scratch = sizes[3];
+  budget.bounce = sizes[4];
   return done();
 }
 
@@ -198,7 +199,7 @@ Result<RunReport> run(const Plan& plan, const std::filesystem::path& destination
   report.peak_resident = ~peak[0];
   report.threads = budget->threads;
   report.processes = static_cast<unsigned>(size);
-  report.buffer_bytes = budget->threads * (budget->capacity + budget->scratch);
+  report.buffer_bytes = budget->threads * (budget->bounce + budget->capacity + budget->scratch);
   report.files = file_reports(plan, checked->carried_sizes);
   return report;
 }

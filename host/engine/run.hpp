@@ -36,6 +36,7 @@ struct Tuning {
   std::uint64_t scratch{};      // source bytes that are held while their elements are rearranged
   std::uint64_t run{64 << 10};  // source runs of at least this length are read straight into the window
   std::uint64_t gap{8 << 10};   // source gaps of at most this length are read over rather than skipped
+  std::uint64_t direct{256 << 10};  // longer transfers go around the page cache; 0: none do
 };
 
 struct RunOptions {

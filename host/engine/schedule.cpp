@@ -24,7 +24,7 @@ void Schedule::add(const OutputTensor& tensor, std::int64_t pitch, const Budget&
     const auto shape = encoded_shape(*tensor.encoding);
     const auto room = static_cast<std::int64_t>(budget.capacity) - shape.strip_values * static_cast<std::int64_t>(sizeof(float)) - 8;
     const auto size = rounded_down(std::min(static_cast<std::int64_t>(budget.window), room), shape.strip_bytes);
-    Cut cut{windows(), 0, size, static_cast<std::int64_t>(tensor.bytes)};
+    Cut cut{windows(), 0, 0, size, static_cast<std::int64_t>(tensor.bytes)};
     cut.count = static_cast<std::uint64_t>((cut.bytes + size - 1) / size);
     cuts_.push_back(cut);
     return;
@@ -38,10 +38,13 @@ void Schedule::add(const OutputTensor& tensor, std::int64_t pitch, const Budget&
     size = rounded_down(std::max(size, pitch), pitch);
   }
   const auto whole = std::lcm(kPage, std::int64_t{width});
-  size =
-      pitch > 0 && pitch <= capacity && pitch % width == 0 ? size : rounded_down(size, size >= whole ? whole : width);
-  Cut cut{windows(), 0, size, static_cast<std::int64_t>(tensor.bytes)};
-  cut.count = static_cast<std::uint64_t>((cut.bytes + size - 1) / size);
+  const bool pitched = pitch > 0 && pitch <= capacity && pitch % width == 0;
+  size = pitched ? size : rounded_down(size, size >= whole ? whole : width);
+  Cut cut{windows(), 0, 0, size, static_cast<std::int64_t>(tensor.bytes)};
+  // Windows of whole pages of the file can be written around the page cache.
+  const auto ahead = (kPage - static_cast<std::int64_t>(tensor.offset % kPage)) % kPage;
+  if (!pitched && size % kPage == 0 && cut.bytes > size && ahead % width == 0) cut.lead = ahead;
+  cut.count = static_cast<std::uint64_t>((cut.bytes - cut.lead + size - 1) / size) + (cut.lead > 0 ? 1 : 0);
   cuts_.push_back(cut);
 }
 
@@ -50,8 +53,11 @@ Window Schedule::window(std::uint64_t number) const {
   const auto after = std::upper_bound(cuts_.begin(), cuts_.end(), number,
                                       [](std::uint64_t wanted, const Cut& cut) { return wanted < cut.first; });
   const auto& cut = *(after - 1);
-  const auto begin = static_cast<std::int64_t>(number - cut.first) * cut.size;
-  return {static_cast<std::size_t>(after - cuts_.begin()) - 1, begin, std::min(begin + cut.size, cut.bytes)};
+  const auto tensor = static_cast<std::size_t>(after - cuts_.begin()) - 1;
+  auto place = static_cast<std::int64_t>(number - cut.first);
+  if (cut.lead > 0 && place-- == 0) return {tensor, 0, cut.lead};
+  const auto begin = cut.lead + place * cut.size;
+  return {tensor, begin, std::min(begin + cut.size, cut.bytes)};
 }
 
 std::pair<std::uint64_t, std::uint64_t> Schedule::of_tensor(std::size_t tensor) const {

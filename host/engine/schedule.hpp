@@ -30,7 +30,8 @@ class Schedule {
   struct Cut {
     std::uint64_t first{};  // number of the tensor's first window
     std::uint64_t count{};
-    std::int64_t size{};   // of all but the last
+    std::int64_t lead{};   // bytes before the first window of that size, in a window of their own; 0: none
+    std::int64_t size{};   // of all others but the last
     std::int64_t bytes{};  // of the tensor
   };
   std::vector<Cut> cuts_;  // one per tensor

@@ -4,7 +4,6 @@
 #include <cstring>
 #include <utility>
 
-#include <fcntl.h>
 #include <fmt/format.h>
 
 #include "engine/block_codec.hpp"
@@ -32,8 +31,8 @@ Status WindowReader::FileSource::read(std::uint64_t offset, std::span<std::byte>
   return reader_.read_source(source_file_, offset, into);
 }
 
-WindowReader::WindowReader(const Plan& plan, Files& files, const Tuning& tuning, BeforeRead before_read)
-    : plan_{&plan}, files_{&files}, tuning_{&tuning}, before_read_{std::move(before_read)}, sources_{files} {}
+WindowReader::WindowReader(const Plan& plan, Files& files, const Tuning& tuning, BeforeRead before_read, std::span<std::byte> bounce)
+    : plan_{&plan}, tuning_{&tuning}, before_read_{std::move(before_read)}, sources_{files, bounce, tuning.direct} {}
 
 Status WindowReader::fill(std::size_t tensor, std::int64_t begin, std::int64_t end, std::span<std::byte> target,
                           std::span<std::byte> scratch) {
@@ -50,10 +49,8 @@ Status WindowReader::fill(std::size_t tensor, std::int64_t begin, std::int64_t e
 
 Status WindowReader::read_source(std::uint32_t source_file, std::uint64_t offset, std::span<std::byte> into) {
   const auto& path = plan_->sources[source_file];
-  const auto descriptor = sources_.get(path, O_RDONLY);
-  if (!descriptor) return descriptor.error();
   if (auto status = before_read_(into.size()); !status) return status;
-  return read_exactly(*files_, *descriptor, offset, into, path, plan_->tensors[*tensor_].name);
+  return sources_.read(path, offset, into, plan_->tensors[*tensor_].name);
 }
 
 Status WindowReader::assemble(std::int64_t begin, std::int64_t end, std::span<std::byte> target, std::span<std::byte> scratch) {

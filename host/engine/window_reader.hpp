@@ -9,7 +9,7 @@
 
 #include "engine/block_encoder.hpp"
 #include "engine/decoded_reader.hpp"
-#include "engine/open_files.hpp"
+#include "engine/direct_io.hpp"
 #include "engine/run.hpp"
 #include "engine/tensor_copies.hpp"
 #include "mapping/plan.hpp"
@@ -23,7 +23,8 @@ using BeforeRead = std::function<Status(std::uint64_t)>;
 // For one thread. Plan, files and tuning must outlive it; the plan must have passed check_plan.
 class WindowReader {
  public:
-  WindowReader(const Plan& plan, Files& files, const Tuning& tuning, BeforeRead before_read);
+  // `bounce` as of DirectReader.
+  WindowReader(const Plan& plan, Files& files, const Tuning& tuning, BeforeRead before_read, std::span<std::byte> bounce = {});
 
   // Puts bytes [begin, end) of tensor number `tensor` into `target`, which must have room for them. A window must not
   // cut an element. Windows of one tensor are best asked for in a row. `scratch` must hold an element. Of an encoded
@@ -49,10 +50,9 @@ class WindowReader {
   Status read_source(std::uint32_t source_file, std::uint64_t offset, std::span<std::byte> into);
 
   const Plan* plan_;
-  Files* files_;
   const Tuning* tuning_;
   BeforeRead before_read_;
-  OpenFiles sources_;
+  DirectReader sources_;
   std::optional<std::size_t> tensor_;  // whose copies are prepared
   std::optional<TensorCopies> copies_;
   std::optional<std::pair<std::uint32_t, DecodedReader>> decoded_;  // the decoded source read last

@@ -8,9 +8,9 @@
 #include <optional>
 #include <vector>
 
+#include "engine/direct_io.hpp"
 #include "engine/files.hpp"
 #include "engine/memory.hpp"
-#include "engine/open_files.hpp"
 #include "engine/progress_meter.hpp"
 #include "engine/run.hpp"
 #include "engine/schedule.hpp"
@@ -62,13 +62,14 @@ class Worker {
 
  private:
   Worker(Job& job, const Budget& budget, Buffer buffer);
-  Status write(const Window& window);
+  std::span<std::byte> window_room(const Window& window) const;
 
   Job* job_;
-  Buffer buffer_;
-  std::size_t capacity_;  // the window's part of the buffer; the rest is scratch
+  Buffer buffer_;         // the bounce of direct reads, room for a window and up to a page before it, scratch
+  std::size_t bounce_;
+  std::size_t capacity_;
   WindowReader reader_;
-  OpenFiles outputs_;
+  DirectWriter outputs_;
 };
 
 }  // namespace weighbridge

@@ -41,7 +41,7 @@ Result<bool> ask(const std::function<int32_t(const wb_host*, wb_call*)>& functio
   };
   int32_t result = WB_FAILED;
   try {
-    result = function(&host_table(), &call);
+    result = function(call.table, &call);
   } catch (const std::exception& exception) {  // the contract forbids it; a plugin may break it all the same
     return error(fmt::format("the plugin let an exception out: {}", exception.what()), Error::Kind::plugin);
   } catch (...) {

@@ -31,7 +31,12 @@ enum class Question : std::uint8_t { to_megatron = 1, to_hugging_face, equations
 
 }  // namespace weighbridge
 
+namespace weighbridge {
+const wb_host& host_table();
+}  // namespace weighbridge
+
 struct wb_call {
+  const wb_host* table{&weighbridge::host_table()};   // what the plugin calls, its parts too
   const weighbridge::ConfigDocument* hugging_face{};  // what may be read
   const weighbridge::ConfigDocument* megatron{};
   weighbridge::ConfigDocument* written{};             // the one that may be set; null if none
@@ -48,8 +53,6 @@ struct wb_call {
 };
 
 namespace weighbridge {
-
-const wb_host& host_table();
 
 // The failure of a call, of which the first one counts.
 inline int32_t failed(wb_call* call, std::string sentence) {

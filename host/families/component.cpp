@@ -92,7 +92,7 @@ int32_t state_component(wb_call* call, const wb_component* component) {
   const auto function = call->question == Question::equations     ? table.equations
                         : call->question == Question::to_megatron ? table.to_megatron
                                                                   : table.to_hugging_face;
-  const auto result = function(&host_table(), call);
+  const auto result = function(call->table, call);
   call->parts.pop_back();
   if (!call->failure.empty()) return WB_FAILED;
   return result == WB_OK ? WB_OK : failed(call, fmt::format("the family of the part {} failed without a message", text(component->architecture)));

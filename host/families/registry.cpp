@@ -50,7 +50,7 @@ Registry Registry::scan(const std::vector<fs::path>& first) {
     std::error_code error;
     std::vector<fs::path> files;
     for (fs::directory_iterator entry{folder, error}, end; !error && entry != end; entry.increment(error))
-      if (entry->path().extension() == ".json") files.push_back(entry->path());
+      if (entry->path().extension() == ".json" && !entry->path().filename().string().ends_with(".checks.json")) files.push_back(entry->path());
     std::ranges::sort(files);
     for (const auto& file : files) {
       auto manifest = read_manifest(file);

@@ -42,14 +42,15 @@ struct Shared {
 
 // One thread's buffers: a window of either side, and scratch.
 struct Buffers {
-  Buffer expected, actual, scratch;
+  Buffer expected, actual, scratch, bounce;
 };
 
 Result<Buffers> make_buffers(const Budget& budget) {
-  auto expected = Buffer::make(budget.capacity), actual = Buffer::make(budget.capacity), scratch = Buffer::make(budget.scratch);
-  for (const auto* buffer : {&expected, &actual, &scratch})
+  auto expected = Buffer::make(budget.capacity), actual = Buffer::make(budget.capacity), scratch = Buffer::make(budget.scratch),
+       bounce = Buffer::make(std::max<std::size_t>(budget.bounce, 1));
+  for (const auto* buffer : {&expected, &actual, &scratch, &bounce})
     if (!*buffer) return buffer->error();
-  return Buffers{std::move(*expected), std::move(*actual), std::move(*scratch)};
+  return Buffers{std::move(*expected), std::move(*actual), std::move(*scratch), std::move(*bounce)};
 }
 
 void work(Shared& shared, Buffers& buffers) {
@@ -57,8 +58,8 @@ void work(Shared& shared, Buffers& buffers) {
     if (!shared.options.stop.stop_requested()) return done();
     return Error{Error::Kind::cancelled, "", "", "stopped before everything was compared", "Run it again"};
   };
-  WindowReader expected{shared.expected, shared.files, shared.options.tuning, go_on};
-  WindowReader actual{shared.actual, shared.files, shared.options.tuning, go_on};
+  WindowReader expected{shared.expected, shared.files, shared.options.tuning, go_on, buffers.bounce.bytes()};
+  WindowReader actual{shared.actual, shared.files, shared.options.tuning, go_on, buffers.bounce.bytes()};
   while (!shared.failure.any()) {
     const auto number = shared.next.fetch_add(1, std::memory_order_relaxed);
     if (number >= shared.schedule.windows()) return;

@@ -273,7 +273,6 @@ struct KimiK2 {
     megatron.set("seq_length", 4096);
   }
   static void to_hugging_face(Config megatron, Config hf, Notes notes) { V3::to_hugging_face(megatron, hf, notes); }
-  static bool recognises(const Config&) { return false; }
   static void equations(const Config& c, Model& model) { V3::equations(c, model); }
   static void forward_hugging_face(const Config& c, Forward& run) { V3::forward_hugging_face(c, run); }
   static void forward_megatron(const Config& megatron, Forward& run) { V3::forward_megatron(megatron, run); }

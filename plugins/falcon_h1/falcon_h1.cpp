@@ -17,16 +17,23 @@ namespace {
 
 using namespace weighbridge;
 
+// A number that others are divided by.
+std::int64_t positive(const Config& c, std::string_view field, std::int64_t otherwise) {
+  const auto number = c.integer(field, otherwise);
+  if (number < 1) throw Failure(std::string{field} + " is " + std::to_string(number) + "; it should be 1 or more");
+  return number;
+}
+
 struct Attention {
   explicit Attention(const Config& c)
-      : heads{c.integer("num_attention_heads", 32)}, groups{c.integer("num_key_value_heads", c.is_null("num_key_value_heads") ? heads : 8)},
+      : heads{positive(c, "num_attention_heads", 32)}, groups{c.integer("num_key_value_heads", c.is_null("num_key_value_heads") ? heads : 8)},
         width{c.integer("head_dim", c.integer("hidden_size", 4096) / heads)} {}
   std::int64_t heads, groups, width;
 };
 
 // Heads of the Mamba branch and their width, which follows from the branch's width unless it is stated.
 Mamba2 mamba_of(const Config& c) {
-  const auto hidden = c.integer("hidden_size", 4096), heads = c.integer("mamba_n_heads", 128);
+  const auto hidden = c.integer("hidden_size", 4096), heads = positive(c, "mamba_n_heads", 128);
   const auto inner = c.is_null("mamba_d_ssm") ? c.integer("mamba_expand", 2) * hidden : c.integer("mamba_d_ssm", 1024);
   const auto width = c.is_text("mamba_d_head") ? inner / heads : c.integer("mamba_d_head", inner / heads);
   if (heads * width != inner)
@@ -125,7 +132,7 @@ struct FalconH1 {
     weighbridge::to_hugging_face(kFields, megatron, hf);
     attention_to_hugging_face(megatron, hf);
     dtype_to_hugging_face(megatron, hf);
-    const auto width = megatron.integer("mamba_head_dim", 64);
+    const auto width = positive(megatron, "mamba_head_dim", 64);
     const auto heads = megatron.integer("mamba_num_heads", megatron.integer("expand", 2) * megatron.integer("hidden_size") / width);
     hf.set("mamba_n_heads", heads);
     hf.set("mamba_d_head", width);

@@ -41,7 +41,9 @@ bool has_experts(const Config& c, std::int64_t layer) {
 // The same of a Megatron document: a list of ones and zeros, or every n-th layer, counted from nought.
 bool has_experts_in_megatron(const Config& megatron, std::int64_t layer) {
   if (const auto entry = Config::at("moe_layer_freq", layer); megatron.has(entry)) return megatron.integer(entry) != 0;
-  return layer % megatron.integer("moe_layer_freq", 1) == 0;
+  const auto every = megatron.integer("moe_layer_freq", 1);
+  if (every < 1) throw Failure("moe_layer_freq is " + std::to_string(every) + "; 1 gives every layer experts");
+  return layer % every == 0;
 }
 
 void expert_equations(const Config& c, const MegatronLayer& decoder, const HuggingFaceLayer& hf, std::int64_t hidden) {

@@ -24,6 +24,7 @@ class FaultyFiles : public Files {
   bool dies{};                     // the process ends there, as when it is killed
   std::int64_t interrupt_every{};  // every so many calls of those that may be repeated is interrupted; 0: none
   std::size_t largest_transfer{std::numeric_limits<std::size_t>::max()};
+  bool cached{true};  // what is said of the page cache
   bool syncs{true};  // whether fsync does its work; tests that write much go without
 
   std::int64_t calls() const { return calls_; }
@@ -39,6 +40,7 @@ class FaultyFiles : public Files {
   std::int64_t pread(int descriptor, void* into, std::size_t size, std::int64_t offset) override {
     return faulty(true) ? -1 : Files::pread(descriptor, into, std::min(size, largest_transfer), offset);
   }
+  int is_cached(int, std::int64_t, std::size_t) override { return cached ? 1 : 0; }
   std::int64_t pwrite(int descriptor, const void* from, std::size_t size, std::int64_t offset) override {
     return faulty(true) ? -1 : Files::pwrite(descriptor, from, std::min(size, largest_transfer), offset);
   }

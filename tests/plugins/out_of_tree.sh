@@ -23,9 +23,10 @@ library=$plugins/my_family.so
 symbols=$(nm -D --defined-only "$library" | awk '{print $3}')
 [ "$symbols" = wb_plugin_v1 ] || fail "the plugin exports: $symbols"
 
-checked=$("$program" plugin check "$library")
+checked=$("$program" plugin check --strict "$library")
 echo "$checked"
-[ "$checked" = "my_family 1.0.0: loads, and is what its manifest says (MyFamilyForCausalLM; 1 family)" ] || fail "plugin check says otherwise"
+[ "$(echo "$checked" | tail -n 1)" = "my_family 1.0.0: keeps the contract (MyFamilyForCausalLM; 1 family)" ] || fail "plugin check says otherwise"
+echo "$checked" | grep -q "^proven: my_family, tiny: " || fail "plugin check proved nothing"
 
 # A checkpoint that this family alone claims; the template has no rotary scaling.
 cp -r "$golden/llama3/hf" "$work/source"

@@ -9,7 +9,7 @@
 //     static void to_megatron(Config hf, Config megatron, Notes notes);
 //     static void to_hugging_face(Config megatron, Config hf, Notes notes);
 //     static void equations(const Config& hf, Model& model);
-//     static bool recognises(const Config& megatron);
+//     static bool recognises(const Config& megatron);  // may be left out by a family that cannot tell
 //   };
 //
 // and may say what it computes, too (weighbridge/forward.hpp). The plugin's one exported function is
@@ -82,8 +82,12 @@ struct Table {
       return true;
     });
   }
+  static constexpr bool can_tell = requires(const Config& megatron) { F::recognises(megatron); };
   static int32_t recognises(const wb_host* host, wb_call* call) {
-    return guard(host, call, [&] { return F::recognises(Config{host, call, WB_DOCUMENT_MEGATRON}); });
+    return guard(host, call, [&] {
+      if constexpr (can_tell) return F::recognises(Config{host, call, WB_DOCUMENT_MEGATRON});
+      else return false;
+    });
   }
 
   static int32_t forward_hugging_face(const wb_host* host, wb_call* call, const wb_forward_run* run) requires runs<F> {
@@ -110,7 +114,7 @@ struct Table {
 
   static constexpr wb_family entry{
       sizeof(wb_family), {F::id.data(), F::id.size()}, architectures.data(), architectures.size(), model_types.data(),
-      model_types.size(), to_megatron, to_hugging_face, equations, recognises, extension};
+      model_types.size(), to_megatron, to_hugging_face, equations, can_tell ? recognises : nullptr, extension};
 };
 
 template <class... Families>

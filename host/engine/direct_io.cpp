@@ -1,0 +1,114 @@
+#include "engine/direct_io.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <limits>
+
+#include <fcntl.h>
+
+namespace weighbridge {
+namespace {
+
+// Below this, telling the kernel to start writing costs more than it gains.
+constexpr std::size_t kWriteback = 1 << 20;
+
+std::uint64_t rounded_down(std::uint64_t value) { return value / kDirectAlignment * kDirectAlignment; }
+std::uint64_t rounded_up(std::uint64_t value) { return rounded_down(value + kDirectAlignment - 1); }
+
+// Whether a call failed because the file system, or this way of asking, knows no direct transfer.
+bool unknown_here(int number) { return number == EINVAL || number == EOPNOTSUPP || number == ENOSYS; }
+
+template <class Call>
+std::int64_t uninterrupted(Call call) {
+  auto result = call();
+  while (result < 0 && errno == EINTR) result = call();
+  return result;
+}
+
+}  // namespace
+
+DirectReader::DirectReader(Files& files, std::span<std::byte> bounce, std::uint64_t least)
+    : files_{&files}, bounce_{bounce}, least_{least}, cached_{files}, direct_{files}, works_{least > 0 && bounce.size() >= 2 * kDirectAlignment} {}
+
+Status DirectReader::read(const std::filesystem::path& path, std::uint64_t offset, std::span<std::byte> into, std::string_view subject) {
+  const auto descriptor = cached_.get(path, O_RDONLY);
+  if (!descriptor) return descriptor.error();
+  // The cache is quickest where it has everything; what it does not have is not brought into it.
+  if (works_ && into.size() >= least_ && files_->is_cached(*descriptor, static_cast<std::int64_t>(offset), into.size()) == 0) {
+    const auto around = read_around(path, offset, into, subject);
+    if (!around) return around.error();
+    offset += *around;
+    into = into.subspan(*around);
+  }
+  return read_exactly(*files_, *descriptor, offset, into, path, subject);
+}
+
+Result<std::size_t> DirectReader::read_around(const std::filesystem::path& path, std::uint64_t offset, std::span<std::byte> into, std::string_view subject) {
+  if (offset > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()) - into.size() - 2 * kDirectAlignment) return std::size_t{0};
+  const auto opened = direct_.get(path, O_RDONLY | O_DIRECT);
+  if (!opened) {
+    works_ = false;  // if it cannot be opened at all, the other way says why
+    return std::size_t{0};
+  }
+  std::size_t filled = 0;
+  while (filled < into.size()) {
+    const auto from = offset + filled;
+    const auto begin = rounded_down(from);
+    const auto lead = static_cast<std::size_t>(from - begin);
+    const auto wanted = std::min<std::uint64_t>(bounce_.size(), rounded_up(from + into.size() - filled) - begin);
+    const auto got = uninterrupted([&] { return files_->pread(*opened, bounce_.data(), static_cast<std::size_t>(wanted), static_cast<std::int64_t>(begin)); });
+    if (got < 0 && unknown_here(errno)) {
+      works_ = false;
+      return filled;
+    }
+    if (got < 0) return refused(errno, path, std::string{subject}, "read it around the cache");
+    if (static_cast<std::size_t>(got) <= lead) return filled;  // the file ends; read_exactly says so
+    const auto useful = std::min(static_cast<std::size_t>(got) - lead, into.size() - filled);
+    std::memcpy(into.data() + filled, bounce_.data() + lead, useful);
+    filled += useful;
+  }
+  return filled;
+}
+
+DirectWriter::DirectWriter(Files& files, std::uint64_t least) : files_{&files}, least_{least}, cached_{files}, direct_{files}, works_{least > 0} {}
+
+Status DirectWriter::write(const std::filesystem::path& path, std::uint64_t offset, std::span<const std::byte> from, std::string_view subject) {
+  const auto begin = rounded_up(offset), end = rounded_down(offset + from.size());
+  const auto lead = static_cast<std::size_t>(begin - offset);
+  const bool aligned = reinterpret_cast<std::uintptr_t>(from.data()) % kDirectAlignment == offset % kDirectAlignment;
+  if (!works_ || !aligned || begin >= end || end - begin < least_) return write_cached(path, offset, from, subject);
+  const auto opened = direct_.get(path, O_WRONLY | O_DIRECT);
+  if (!opened) {
+    works_ = false;
+    return write_cached(path, offset, from, subject);
+  }
+  if (auto status = write_cached(path, offset, from.first(lead), subject); !status) return status;
+  auto middle = from.subspan(lead, static_cast<std::size_t>(end - begin));
+  auto at = begin;
+  while (!middle.empty()) {
+    const auto put = uninterrupted([&] { return files_->pwrite(*opened, middle.data(), middle.size(), static_cast<std::int64_t>(at)); });
+    if (put < 0 && unknown_here(errno)) {
+      works_ = false;
+      break;
+    }
+    if (put <= 0) return refused(put < 0 ? errno : EIO, path, std::string{subject}, "write it around the cache");
+    at += static_cast<std::uint64_t>(put);
+    middle = middle.subspan(static_cast<std::size_t>(put));
+    if (static_cast<std::size_t>(put) % kDirectAlignment != 0) break;  // what follows no longer lies on pages
+  }
+  const auto written = static_cast<std::size_t>(at - offset);
+  return write_cached(path, at, from.subspan(written), subject);
+}
+
+Status DirectWriter::write_cached(const std::filesystem::path& path, std::uint64_t offset, std::span<const std::byte> from, std::string_view subject) {
+  if (from.empty()) return done();
+  const auto descriptor = cached_.get(path, O_WRONLY);
+  if (!descriptor) return descriptor.error();
+  auto written = write_exactly(*files_, *descriptor, offset, from, path, subject);
+  if (written && from.size() >= kWriteback)
+    files_->start_writeback(*descriptor, static_cast<std::int64_t>(offset), static_cast<std::int64_t>(from.size()));
+  return written;
+}
+
+}  // namespace weighbridge
