@@ -116,7 +116,7 @@ int32_t part(wb_call* call, const wb_component* component) {
   const auto* table = table_of(*family);
   if (table == nullptr) return failed(call, fmt::format("the family of the part {} does not say what its model computes", view(component->architecture)));
   const auto given = run_of(call->run->tokens());
-  const auto result = (call->question == Question::forward_hugging_face ? table->hugging_face : table->megatron)(&host_table(), call, &given);
+  const auto result = (call->question == Question::forward_hugging_face ? table->hugging_face : table->megatron)(call->table, call, &given);
   call->parts.pop_back();
   if (!call->failure.empty()) return WB_FAILED;
   return result == WB_OK ? WB_OK : failed(call, fmt::format("the family of the part {} failed without a message", view(component->architecture)));

@@ -19,8 +19,10 @@ namespace {
 // Under which logits are kept beside the states of layers.
 constexpr auto kLogits = std::numeric_limits<std::int64_t>::max();
 
-std::int64_t vocabulary_of(const ConfigDocument& config) {
-  return config.integer("vocab_size").value_or(config.integer("text_config.vocab_size").value_or(256));
+// Nothing where config.json leaves it to the class; then it is as many as there are logits.
+std::optional<std::int64_t> vocabulary_of(const ConfigDocument& config) {
+  const auto stated = config.integer("vocab_size");
+  return stated ? stated : config.integer("text_config.vocab_size");
 }
 
 // Two sequences of twelve, spread over the vocabulary.
@@ -66,6 +68,7 @@ class Comparing {
   Status logits(Side side, std::int64_t columns, const float* values) {
     if (columns < 1) return no_result(side);
     told_ = true;
+    if (report_.vocabulary == 0) report_.vocabulary = columns;
     const auto compared = std::min(columns, report_.vocabulary);
     if (expected_) {
       if (expected_->columns > columns) return shapes("the expected logits", expected_->columns, columns);
@@ -147,9 +150,10 @@ Result<ForwardReport> forward_check(const ForwardOptions& options, Registry& reg
     report.family = family_id(side->chosen.family);
     report.family_version = side->chosen.family.manifest.version;
     report.architecture = side->chosen.architecture;
-    report.vocabulary = vocabulary_of(config);
-    tokens = expected ? expected->tokens : options.tokens.value_or(some_tokens(report.vocabulary));
-    if (auto status = check_tokens(tokens, report.vocabulary); !status) return status.error();
+    const auto vocabulary = vocabulary_of(config);
+    report.vocabulary = vocabulary.value_or(0);
+    tokens = expected ? expected->tokens : options.tokens.value_or(some_tokens(vocabulary.value_or(256)));
+    if (auto status = check_tokens(tokens, vocabulary.value_or(std::numeric_limits<std::int64_t>::max())); !status) return status.error();
     report.sequences = tokens.sequences;
     report.length = tokens.length;
     progress.emplace(sink, 2 * side->tensors.bytes());
