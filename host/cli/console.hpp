@@ -4,6 +4,7 @@
 #include <boost/json/object.hpp>
 #include <iosfwd>
 #include <stop_token>
+#include <string>
 #include <string_view>
 
 #include "tensor/result.hpp"
@@ -18,6 +19,7 @@ struct Console {
   bool terminal{};        // whether `err` is one, so that a line of it can be redrawn
   unsigned columns{80};   // of the terminal
   std::stop_token stop{}; // requested by SIGINT and SIGTERM
+  std::string resuming{}; // the command line that continues this one's work, for messages
   Team* team{};           // the processes that were launched together; null for one alone
 };
 

@@ -22,7 +22,7 @@ int convert(Direction direction, const Options& options, Console& console) {
     }
     return kDone;
   }
-  const auto report = carry_out(*prepared, options, console);
+  const auto report = carry_out(*prepared, options, console, true);
   if (!report) return fail(console, report.error(), options.json);
   if (options.json) {
     print(console, conversion_json(*prepared, *report));

@@ -95,11 +95,20 @@ CompareOptions compare_options(Console& console, const Options& options) {
   return made;
 }
 
-Result<RunReport> carry_out(const Prepared& prepared, const Options& options, Console& console) {
+Result<RunReport> carry_out(const Prepared& prepared, const Options& options, Console& console, bool recovers) {
   RunOptions run_options;
   run_options.threads = options.threads;
   run_options.max_memory = options.max_memory;
   run_options.overwrite = options.overwrite;
+  if (recovers) {
+    auto& recovery = run_options.recovery;
+    recovery.keep = true;
+    recovery.resume = options.resume;
+    recovery.maker = std::string{"weighbridge "} + WEIGHBRIDGE_VERSION;
+    recovery.command = console.resuming;
+    recovery.bytes = options.sync_every;
+    run_options.tell = [&console](const std::string& line) { remark(console, line); };
+  }
   run_options.stop = console.stop;
   run_options.team = console.team;
   run_options.progress = progress_sink(console, options);

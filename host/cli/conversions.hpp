@@ -32,6 +32,7 @@ ProgressSink progress_sink(Console& console, const Options& options);
 CompareOptions compare_options(Console& console, const Options& options);
 
 // Runs it, with progress on the console unless options say otherwise.
-Result<RunReport> carry_out(const Prepared& prepared, const Options& options, Console& console);
+// With `recovers` an interrupted run leaves what --resume continues, and a finished one is not done again.
+Result<RunReport> carry_out(const Prepared& prepared, const Options& options, Console& console, bool recovers = false);
 
 }  // namespace weighbridge

@@ -48,6 +48,8 @@ struct Options {
   bool not_strict{};
   unsigned threads{};
   std::uint64_t max_memory{RunOptions{}.max_memory};
+  bool resume{};
+  std::uint64_t sync_every{Recovery{}.bytes};
   bool overwrite{}, dry_run{}, no_progress{}, json{}, trust_remote_code{};
   std::vector<std::filesystem::path> plugin_paths;
 };
@@ -65,7 +67,7 @@ void declare_model_class(CLI::App& command, Options& options);
 void declare_architecture(CLI::App& command, Options& options);
 void declare_dtype(CLI::App& command, Options& options);
 void declare_strictness(CLI::App& command, Options& options);
-void declare_output(CLI::App& command, Options& options);      // overwrite, dry run
+void declare_output(CLI::App& command, Options& options);      // overwrite, dry run, resume
 void declare_tolerance(CLI::App& command, Tolerance& tolerance);  // --atol, --rtol
 void declare_run(CLI::App& command, Options& options);         // threads, memory, progress
 void declare_plugin_path(CLI::App& command, Options& options);

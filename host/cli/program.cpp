@@ -8,6 +8,7 @@
 
 #include "cli/arguments.hpp"
 #include "cli/commands.hpp"
+#include "cli/resuming_command.hpp"
 #include "engine/team.hpp"
 
 namespace weighbridge {
@@ -61,6 +62,7 @@ int parse_and_run(const std::vector<std::string>& words, Console& console, bool 
     if (!console.team->leads()) return kDone;
     console.team = nullptr;
   }
+  console.resuming = resuming_command(words);
   return chosen.run(console);
 }
 

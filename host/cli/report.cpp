@@ -113,6 +113,8 @@ json::object conversion_json(const Prepared& prepared, const RunReport& run) {
           {"architecture", conversion.architecture},
           {"bytes_read", run.bytes_read},
           {"bytes_written", run.bytes_written},
+          {"bytes_resumed", run.bytes_resumed},
+          {"already_done", run.already_done},
           {"seconds", run.seconds},
           {"gb_per_second", gigabytes_per_second(run)},
           {"peak_memory_bytes", run.peak_resident},
@@ -129,12 +131,15 @@ json::object conversion_json(const Prepared& prepared, const RunReport& run) {
 
 std::string conversion_text(const Prepared& prepared, const RunReport& run) {
   const auto& conversion = prepared.conversion;
+  if (run.already_done)
+    return fmt::format("{} is already what this command makes, complete and unchanged since; nothing was done.\n", prepared.destination.string());
   auto text = fmt::format("{} {} -> {}\n", done_to(prepared.direction),
                           prepared.source.string(), prepared.destination.string());
   text += fmt::format("  family      {} {}, {}\n", conversion.family, conversion.family_version, conversion.architecture);
   text += tensors_text(conversion);
   text += fmt::format("  bytes       {} read, {} written, {}\n", readable_bytes(run.bytes_read),
                       readable_bytes(run.bytes_written), readable_count(run.files.size(), "file"));
+  if (run.bytes_resumed > 0) text += fmt::format("  resumed     {} were there from the interrupted run\n", readable_bytes(run.bytes_resumed));
   text += fmt::format("  time        {}, {:.2f} GB/s, {}\n", readable_seconds(run.seconds), gigabytes_per_second(run),
                       readable_count(run.threads, "thread"));
   text += fmt::format("  memory      {} at most\n", readable_memory(run.peak_resident));

@@ -11,7 +11,7 @@ namespace weighbridge {
 
 std::string_view to_string(Direction direction);  // "import", "export"
 
-// Keys: command, source, destination, family {id, version}, architecture, bytes_read, bytes_written, seconds,
+// Keys: command, source, destination, family {id, version}, architecture, bytes_read, bytes_written, bytes_resumed, already_done, seconds,
 // gb_per_second, peak_memory_bytes, threads, tensors, notes, training_flags, warnings, files. `tensors` has a count
 // `mapped` and, for tied, padded, dropped, synthesised and carried, {count, names: [{name, reason}]}. A gigabyte is
 // 10^9 bytes; the rate counts the bytes written.

@@ -4,6 +4,7 @@
 #include <array>
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <system_error>
@@ -13,11 +14,14 @@
 #include <fmt/format.h>
 
 #include "engine/crc_combination.hpp"
+#include "engine/durable_progress.hpp"
 #include "engine/files.hpp"
+#include "engine/finished.hpp"
 #include "engine/memory.hpp"
 #include "engine/output_files.hpp"
 #include "engine/preflight.hpp"
 #include "engine/progress_meter.hpp"
+#include "engine/resumption.hpp"
 #include "engine/staging.hpp"
 #include "engine/stopped.hpp"
 #include "engine/team.hpp"
@@ -116,6 +120,15 @@ std::vector<FileReport> file_reports(const Plan& plan, const std::vector<std::ui
   return reports;
 }
 
+RunReport nothing_to_do(const Plan& plan, const Checked& checked, const Budget& budget) {
+  RunReport report;
+  report.already_done = true;
+  report.peak_resident = resident_peak();
+  report.threads = budget.threads;
+  report.files = file_reports(plan, checked.carried_sizes);
+  return report;
+}
+
 }  // namespace
 
 Result<RunReport> run(const Plan& plan, const std::filesystem::path& destination, const RunOptions& options) {
@@ -125,25 +138,64 @@ Result<RunReport> run(const Plan& plan, const std::filesystem::path& destination
   // What one process finds wrong all must know before they wait for each other again.
   const auto agree = [&](const auto& result) { return team.agree(result ? done() : Status{result.error()}); };
 
+  const auto& recovery = options.recovery;
+  const bool recovers = recovery.keep && team.size() == 1;
+  if (recovery.resume && team.size() > 1)
+    return Error{Error::Kind::usage, "", "--resume", "several processes together cannot continue an unfinished output",
+                 "Run one process, or leave --resume out to start anew"};
+
   auto budget = share_out(options, resident_now());
   if (auto agreed = agree(budget); !agreed) return agreed.error();
   if (auto settled = settle(*budget, team); !settled) return settled.error();
+
+  // The first process makes everything that is not a tensor's bytes.
+  std::unique_ptr<Staging> staging;
+  const auto claim = [&]() -> Status {
+    if (!team.leads()) return done();
+    const auto resolved = resolve_destination(files, destination, sources_of(plan));
+    if (!resolved) return resolved.error();
+    auto claimed = Staging::claim(files, *resolved);
+    if (!claimed) return claimed.error();
+    staging = std::move(*claimed);
+    return done();
+  };
+  if (auto claimed = team.agree(claim()); !claimed) return claimed.error();
+
+  std::optional<Journal> earlier;
+  if (recovers) {
+    auto found = find_earlier(files, *staging, options);
+    if (!found) return found.error();
+    earlier = *std::move(found);
+  }
+  if (earlier)
+    if (auto adopted = adopt_windows(*budget, earlier->run, options); !adopted) return adopted.error();
   const auto checked = check_plan(plan, files, *budget);
   if (auto agreed = agree(checked); !agreed) return agreed.error();
   const auto& schedule = checked->schedule;
   if (auto same = team.agree(same_plan(plan, schedule, team)); !same) return same.error();
 
-  // The first process makes everything that is not a tensor's bytes.
-  std::unique_ptr<Staging> staging;
+  RunIdentity identity;
+  if (recovers) {
+    auto identified = identity_of(files, plan, schedule, *budget, options);
+    if (!identified) return identified.error();
+    identity = *std::move(identified);
+    const auto finished = options.overwrite && !recovery.resume ? Result<bool>{false} : is_finished(files, staging->record(), staging->destination(), plan, identity);
+    if (!finished) return finished.error();
+    if (*finished) return nothing_to_do(plan, *checked, *budget);
+  }
+  if (earlier)
+    if (auto fits = check_earlier(files, *earlier, identity, *staging, plan, *checked); !fits) return fits.error();
+
   std::string place;
   const auto begin = [&]() -> Status {
     if (!team.leads()) return done();
-    const auto resolved = resolve_destination(files, destination, sources_of(plan));
-    if (!resolved) return resolved.error();
-    auto begun = Staging::begin(files, *resolved, options.overwrite);
-    if (!begun) return begun.error();
-    staging = std::move(*begun);
     place = staging->folder().string();
+    if (earlier) return staging->resume(options.overwrite);
+    const auto leftover = staging->has_leftover();
+    if (!leftover) return leftover.error();
+    if (auto made = staging->start(options.overwrite); !made) return made;
+    if (*leftover && !recovery.resume && options.tell)
+      options.tell("What an interrupted run had done was removed and this one starts anew; --resume would have continued it");
     return check_free_space(files, staging->folder(), checked->output_bytes, plan.files.size() + plan.carried.size());
   };
   if (auto begun = team.agree(begin()); !begun) return begun.error();
@@ -156,6 +208,33 @@ Result<RunReport> run(const Plan& plan, const std::filesystem::path& destination
   const auto first = share_begin(schedule.windows(), rank, size), last = share_begin(schedule.windows(), rank + 1, size);
   ProgressMeter progress{options.progress, checked->output_bytes / size};
   Job job{plan, schedule, folder, options, files, progress, wanted, window_checksums, last, first};
+  std::optional<DurableProgress> durable;
+  std::vector<bool> done_before;
+  RunReport report;
+  if (recovers) {
+    const auto made = identify(files, folder);
+    if (!made) return made.error();
+    identity.folder = made->inode;
+    durable.emplace(files, plan, schedule, folder, staging->journal(), identity, recovery);
+    job.durable = &*durable;
+  }
+  if (earlier) {
+    staging->keep();
+    if (auto resumed = durable->resume(*earlier); !resumed) return resumed.error();
+    report.bytes_resumed = take_over(*earlier, schedule, done_before, window_checksums);
+    for (const auto carried : checked->carried_sizes) report.bytes_resumed += carried;
+    report.encoding = earlier->encoding;
+    job.done = &done_before;
+    progress.add(report.bytes_resumed, "");
+  }
+  // What is on the disk for good is worth keeping; what an error of the disk left unsure is not in the journal.
+  const auto given_up = [&](Error error) {
+    if (!durable || (error.kind != Error::Kind::cancelled && error.kind != Error::Kind::io && !earlier)) return error;
+    if (error.kind == Error::Kind::cancelled) static_cast<void>(durable->finish());
+    if (!durable->has_journal()) return error;
+    staging->keep();
+    return resumable(std::move(error), *staging, recovery);
+  };
   std::vector<Worker> workers;
   const auto prepare = [&]() -> Status {
     while (workers.size() < budget->threads) {
@@ -163,7 +242,7 @@ Result<RunReport> run(const Plan& plan, const std::filesystem::path& destination
       if (!worker) return worker.error();
       workers.push_back(std::move(*worker));
     }
-    if (!team.leads()) return done();
+    if (!team.leads() || earlier) return done();
     if (auto made = make_files(files, plan, folder); !made) return made;
     return carry_files(files, plan, checked->carried_sizes, folder, workers.front().buffer(), options.stop, progress);
   };
@@ -172,18 +251,19 @@ Result<RunReport> run(const Plan& plan, const std::filesystem::path& destination
   auto worked = run_workers(job, workers, team);
   if (worked && !team.leads()) worked = sync_tensors(files, plan, schedule, first, last, folder, options.stop);
   if (!worked) team.give_up();
-  if (auto agreed = team.agree(worked); !agreed) return agreed.error();
+  if (auto agreed = team.agree(worked); !agreed) return given_up(agreed.error());
   if (auto summed = team.sum(std::span{window_checksums}); !summed) return summed.error();
 
-  RunReport report;
   const auto complete = [&]() -> Status {
     if (!team.leads()) return done();
     const auto checksums = tensor_checksums(schedule, wanted, window_checksums);
     if (auto written = write_literals(files, plan, checksums, folder, options.stop, progress); !written) return written;
     if (auto synced = sync_all(files, plan, folder, options.stop); !synced) return synced;
+    if (recovers)
+      if (auto noted = write_finished(files, staging->record(), folder, plan, identity); !noted) return noted;
     return staging->publish(report.warnings);
   };
-  if (auto completed = team.agree(complete()); !completed) return completed.error();
+  if (auto completed = team.agree(complete()); !completed) return given_up(completed.error());
   progress.finish();
   for (const auto& worker : workers) report.encoding.add(worker.encoding_totals());
   std::array<std::uint64_t, 3> totals{job.bytes_read.load(), report.encoding.blocks_kept, report.encoding.blocks_new};
@@ -194,7 +274,8 @@ Result<RunReport> run(const Plan& plan, const std::filesystem::path& destination
   report.encoding.blocks_new = totals[2];
   report.bytes_written = checked->output_bytes;
   report.bytes_read = totals[0];
-  for (const auto carried : checked->carried_sizes) report.bytes_read += carried;
+  if (!earlier)
+    for (const auto carried : checked->carried_sizes) report.bytes_read += carried;
   report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
   report.peak_resident = ~peak[0];
   report.threads = budget->threads;

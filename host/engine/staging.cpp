@@ -36,22 +36,65 @@ Staging::Staging(Files& files, const std::filesystem::path& destination)
       destination_{destination},
       partial_{beside(destination, "partial")},
       replaced_{beside(destination, "replaced")},
+      journal_{beside(destination, "journal")},
+      record_{beside(destination, "done")},
       lock_path_{beside(destination, "lock")} {}
 
-Result<std::unique_ptr<Staging>> Staging::begin(Files& files, const std::filesystem::path& destination,
-                                                bool overwrite) {
+Result<std::unique_ptr<Staging>> Staging::claim(Files& files, const std::filesystem::path& destination) {
   std::unique_ptr<Staging> staging{new Staging{files, destination}};  // the constructor is private
   if (auto made = staging->make_parents(); !made) return made.error();
   if (auto locked = staging->lock(); !locked) return locked.error();
-  if (auto recovered = staging->recover(); !recovered) return recovered.error();
-  if (auto looked = staging->look_at_destination(overwrite); !looked) return looked.error();
-  if (files.mkdir(staging->partial_) < 0) return refused(errno, staging->partial_, "", "make this folder");
-  staging->made_ = true;
   return staging;
 }
 
+Result<std::unique_ptr<Staging>> Staging::begin(Files& files, const std::filesystem::path& destination, bool overwrite) {
+  auto staging = claim(files, destination);
+  if (!staging) return staging;
+  if (auto started = (*staging)->start(overwrite); !started) return started.error();
+  return staging;
+}
+
+Status Staging::start(bool overwrite) {
+  if (auto recovered = put_old_one_back(); !recovered) return recovered;
+  // What could be resumed stays if this run is refused.
+  const auto leftover = has_leftover();
+  if (!leftover) return leftover.error();
+  if (!*leftover)
+    if (auto removed = remove_leftover(); !removed) return removed;
+  if (auto looked = look_at_destination(overwrite); !looked) return looked;
+  if (*leftover)
+    if (auto removed = remove_leftover(); !removed) return removed;
+  if (files_.mkdir(partial_) < 0) return refused(errno, partial_, "", "make this folder");
+  made_ = true;
+  return done();
+}
+
+Status Staging::resume(bool overwrite) {
+  if (auto recovered = put_old_one_back(); !recovered) return recovered;
+  if (auto looked = look_at_destination(overwrite); !looked) return looked;
+  made_ = true;
+  return done();
+}
+
+Result<bool> Staging::has_leftover() {
+  struct ::stat found {};
+  if (files_.stat(journal_, found) < 0) {
+    if (errno == ENOENT) return false;
+    return refused(errno, journal_, "", "look at it");
+  }
+  const auto folder = presence(files_, partial_);
+  if (!folder) return folder.error();
+  if (*folder == Presence::folder) return true;
+  if (files_.unlink(journal_) < 0 && errno != ENOENT) return refused(errno, journal_, "", "remove what an earlier run left");
+  return false;
+}
+
 Staging::~Staging() {
-  if (made_) files_.remove_tree(partial_);
+  if (made_ && !kept_) {
+    // Never a journal of a folder that is not whole.
+    files_.unlink(journal_);
+    files_.remove_tree(partial_);
+  }
   // The name goes before the lock does, so that whoever locks a file can tell whether it is still the one (see lock()).
   if (lock_) files_.unlink(lock_path_);
   lock_.reset();
@@ -105,8 +148,18 @@ Status Staging::lock() {
   return busy;  // many others come and go
 }
 
-Status Staging::recover() {
+Status Staging::remove_leftover() {
+  // Never a journal of a folder that is not whole, also after a loss of power.
+  if (files_.unlink(journal_) == 0) {
+    if (auto synced = sync_folder(files_, journal_.parent_path()); !synced) return synced;
+  } else if (errno != ENOENT) {
+    return refused(errno, journal_, "", "remove what an earlier run left");
+  }
   if (files_.remove_tree(partial_) < 0) return refused(errno, partial_, "", "remove what an earlier run left");
+  return done();
+}
+
+Status Staging::put_old_one_back() {
   const auto old = presence(files_, replaced_);
   if (!old) return old.error();
   if (*old == Presence::none) return done();
@@ -158,6 +211,7 @@ Status Staging::publish(std::vector<std::string>& warnings) {
   }
   made_ = false;
   made_parents_.clear();
+  files_.unlink(journal_);  // of no more use; the next run removes one that stays
   if (replaces_ && files_.remove_tree(replaced_) < 0)
     warnings.push_back(fmt::format("the old destination could not be removed and is now {}", replaced_.string()));
   return done();

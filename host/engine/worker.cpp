@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "engine/durable_progress.hpp"
 #include "engine/stopped.hpp"
 #include "engine/team.hpp"
 #include "formats/crc32.hpp"
@@ -52,19 +53,28 @@ void Worker::work(Team* team) {
     if (team != nullptr && team->others_gave_up()) return job_->failure.set(stopped_error());
     const auto number = job_->next.fetch_add(1, std::memory_order_relaxed);
     if (number >= job_->last) return;
-    const auto window = job_->schedule.window(number);
-    const auto& tensor = job_->plan.tensors[window.tensor];
-    const auto room = window_room(window);
-    auto status = reader_.fill(window.tensor, window.begin, window.end, room, buffer_.bytes().subspan(bounce_ + capacity_ + kDirectAlignment));
-    if (status) {
-      const auto filled = room.first(static_cast<std::size_t>(window.end - window.begin));
-      if (job_->checksummed[window.tensor]) job_->checksums[number] = crc32({reinterpret_cast<const char*>(filled.data()), filled.size()});
-      if (job_->stopped()) return job_->failure.set(stopped_error());
-      status = outputs_.write(job_->folder / job_->plan.files[tensor.file].path, tensor.offset + static_cast<std::uint64_t>(window.begin), filled, tensor.name);
-      if (status) job_->progress.add(filled.size(), tensor.name);
-    }
-    if (!status) return job_->failure.set(std::move(status).error());
+    if (job_->done != nullptr && (*job_->done)[number]) continue;
+    if (auto made = make(number); !made) return job_->failure.set(std::move(made).error());
   }
+}
+
+Status Worker::make(std::uint64_t number) {
+  const auto window = job_->schedule.window(number);
+  const auto& tensor = job_->plan.tensors[window.tensor];
+  const auto room = window_room(window);
+  const auto before = reader_.encoding_totals();
+  auto status = reader_.fill(window.tensor, window.begin, window.end, room, buffer_.bytes().subspan(bounce_ + capacity_ + kDirectAlignment));
+  if (!status) return status;
+  const auto filled = room.first(static_cast<std::size_t>(window.end - window.begin));
+  auto& checksum = job_->checksums[number];
+  if (job_->checksummed[window.tensor]) checksum = crc32({reinterpret_cast<const char*>(filled.data()), filled.size()});
+  if (job_->stopped()) return stopped_error();
+  status = outputs_.write(job_->folder / job_->plan.files[tensor.file].path, tensor.offset + static_cast<std::uint64_t>(window.begin), filled, tensor.name);
+  if (!status) return status;
+  job_->progress.add(filled.size(), tensor.name);
+  if (job_->durable == nullptr) return done();
+  const auto& after = reader_.encoding_totals();
+  return job_->durable->add({number, checksum}, {after.blocks_kept - before.blocks_kept, after.blocks_new - before.blocks_new, after.largest_error});
 }
 
 }  // namespace weighbridge

@@ -19,6 +19,7 @@
 namespace weighbridge {
 
 class Team;
+class DurableProgress;
 
 // The first error of several threads; it is what the user is told.
 class FirstFailure {
@@ -45,6 +46,8 @@ struct Job {
   std::vector<std::uint32_t>& checksums;  // per window; each is written by the worker that fills the window
   std::uint64_t last{};                   // windows before this number are this process's
   std::atomic<std::uint64_t> next{};      // number of the window to be taken next
+  DurableProgress* durable{};       // null: nothing is kept of a run that ends early
+  const std::vector<bool>* done{};  // per window: an earlier run has written it; null: none
   std::atomic<std::uint64_t> bytes_read{};
   FirstFailure failure{};
 
@@ -63,6 +66,7 @@ class Worker {
  private:
   Worker(Job& job, const Budget& budget, Buffer buffer);
   std::span<std::byte> window_room(const Window& window) const;
+  Status make(std::uint64_t number);
 
   Job* job_;
   Buffer buffer_;         // the bounce of direct reads, room for a window and up to a page before it, scratch
