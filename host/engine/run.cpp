@@ -181,7 +181,10 @@ Result<RunReport> run(const Plan& plan, const std::filesystem::path& destination
     identity = *std::move(identified);
     const auto finished = options.overwrite && !recovery.resume ? Result<bool>{false} : is_finished(files, staging->record(), staging->destination(), plan, identity);
     if (!finished) return finished.error();
-    if (*finished) return nothing_to_do(plan, *checked, *budget);
+    if (*finished) {
+      if (auto tidied = staging->tidy(); !tidied) return tidied.error();
+      return nothing_to_do(plan, *checked, *budget);
+    }
   }
   if (earlier)
     if (auto fits = check_earlier(files, *earlier, identity, *staging, plan, *checked); !fits) return fits.error();

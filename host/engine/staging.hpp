@@ -21,6 +21,8 @@ class Staging {
   Status start(bool overwrite);
   // The same, but goes on with the folder that the killed run left.
   Status resume(bool overwrite);
+  // For a destination that needs nothing more: what a killed run left is put in order.
+  Status tidy() { return put_old_one_back(); }
   // claim() and start().
   static Result<std::unique_ptr<Staging>> begin(Files& files, const std::filesystem::path& destination, bool overwrite);
 
