@@ -1,158 +1,152 @@
 #!/usr/bin/env python3
-"""Times import and export against cp of the same bytes, verify against cat, and the plan of a model with very many tensors.
+"""Times conversions against cp of the same bytes and against the floor, verify against cat, plans of published shapes; one table.
 
-  python3 run.py --program build/bin/weighbridge [--gigabytes 4] [--rounds 3] [--dir DIR] [--threads N] [--max-memory SIZE]
+  python3 run.py --program build/bin/weighbridge [--floor build/bin/floor] [--gigabytes 8] [--rounds 5] [--dir DIR] [--threads N]
+                 [--max-memory SIZE] [--only copies verify fp8 plan memory]
 
-Every round runs cp, import and export once, in an order that turns from round to round; each ends with the data on the device
-(sync of the file system). The source is in the page cache if memory allows, for all three alike. Reported are medians, their ratio
-to cp, and the peak memory that the program reports beside the one that the kernel counted. Needs three times the model in DIR.
+Cold: the source is not in the page cache, and a run ends when its output is on the device, for all alike. Hot: the source is in the page
+cache, and cp does not wait for the device; our program does. Ratios are of the runs of one round. Needs four times the model in DIR.
+docs/performance.md says what the figures mean.
 """
 import argparse
-import json
 import os
 import pathlib
 import shutil
-import statistics
 import subprocess
 import sys
 import tempfile
-import time
+
+import make_llama
+import make_shapes
+from measure import MIB, Table, Timed, files_below, forget, machine, rounds, size_of
 
 HERE = pathlib.Path(__file__).resolve().parent
-MIB = 1 << 20
+PARTS = "copies verify fp8 plan memory".split()
 
 
-class Timed:
-    """One job's runs: wall seconds, the kernel's peak memory and, of our program, its last report."""
+class Bench:
+    def __init__(self, options, place):
+        self.options, self.place, self.table = options, place, Table()
+        self.extra = [*(["--threads", options.threads] if options.threads else []), *(["--max-memory", options.max_memory] if options.max_memory else [])]
+        self.source, self.megatron = place / "hf", place / "megatron"
 
-    def __init__(self):
-        self.seconds, self.peak, self.report = [], 0, {}
+    def ours(self, command, *words, target=None):
+        return Timed([self.options.program, command, *words, *self.extra, "--no-progress", "--json"], target)
 
-    def run(self, command, target):
-        shutil.rmtree(target, ignore_errors=True)
-        os.sync()
-        start = time.monotonic()
-        child = subprocess.Popen([*map(str, command)], stdout=subprocess.PIPE)
-        out = child.stdout.read()
-        _, status, usage = os.wait4(child.pid, 0)
-        if status:
-            sys.exit(f"{' '.join(map(str, command))} failed")
-        subprocess.run(["sync", "-f", target], check=True)
-        self.seconds.append(time.monotonic() - start)
-        self.peak = max(self.peak, usage.ru_maxrss * 1024)
-        if out.strip():
-            self.report = json.loads(out)
+    def conversion(self, source, target):
+        return self.ours("import", "--hf-model", source, "--megatron-path", target, target=target)
 
-    @property
-    def median(self):
-        return statistics.median(self.seconds)
+    def model(self):
+        """The source and its import; made once."""
+        if not self.source.exists():
+            subprocess.run([sys.executable, HERE / "make_llama.py", self.source, "--gigabytes", str(self.options.gigabytes)], check=True, stdout=subprocess.DEVNULL)
+        if not self.megatron.exists():
+            self.conversion(self.source, self.megatron).run()
+        return size_of(self.source) / 1e9
 
+    def copies(self):
+        gigabytes, out = self.model(), self.place / "out"
+        export = ["--megatron-path", self.megatron, "--hf-model", self.source, "--hf-path", out]
 
-def folder_bytes(folder):
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+        def jobs():
+            made = {"cp": Timed(["cp", "-r", self.source, out], out), "import": self.conversion(self.source, out),
+                    "export": self.ours("export", *export, target=out),
+                    "reshard": self.ours("reshard", "--load", self.megatron, "--save", out, "--tp", 2, target=out)}
+            weights = [path for path in files_below(self.source) if path.suffix == ".safetensors"]
+            if self.options.floor:
+                made["floor"] = Timed([self.options.floor, out, self.options.threads or os.cpu_count(), *weights], out)
+            return made
 
+        sources = files_below(self.source, self.megatron)
+        cold = jobs()
+        rounds(self.options.rounds, cold, before=lambda: forget(sources))
+        for name in ("import", "export", "reshard"):
+            self.table.ratios(f"{name}, cold and durable, to cp and sync", cold[name].seconds, cold["cp"].seconds, 0.8)
+            if "floor" in cold:
+                self.table.ratios(f"{name}, cold and durable, to the floor", cold[name].seconds, cold["floor"].seconds, 1.1)
+            self.table.add(f"{name}, cold, core-seconds", [cores / gigabytes for cores in cold[name].cores], "s/GB", 0.1)
+            self.table.add(f"{name}, peak memory", [cold[name].peak / MIB], "MiB", 256)
+        if "floor" in cold:
+            self.table.add("floor, cold, core-seconds", [cores / gigabytes for cores in cold["floor"].cores], "s/GB")
+        self.table.add("cp and sync, cold", [gigabytes / seconds for seconds in cold["cp"].seconds], "GB/s")
+        shutil.rmtree(out, ignore_errors=True)
+        hot = {name: job for name, job in jobs().items() if name != "floor"}
+        subprocess.run(["cat", *sources], check=True, stdout=subprocess.DEVNULL)
+        rounds(self.options.rounds, hot, sync=False)
+        for name in ("import", "export", "reshard"):
+            self.table.ratios(f"{name}, hot, durable, to cp, hot, not synced", hot[name].seconds, hot["cp"].seconds, 1.0)
+        export_job = self.ours("export", *export, target=out)
+        export_job.run()
+        self.same = all(subprocess.run(["cmp", "-s", path, out / path.name]).returncode == 0 for path in self.source.glob("*.safetensors"))
+        shutil.rmtree(out)
 
-def same_weights(source, exported):
-    return all(subprocess.run(["cmp", "-s", path, exported / path.name]).returncode == 0
-               for path in sorted(source.glob("*.safetensors")))
+    def verify(self):
+        self.model()
+        files = files_below(self.source, self.megatron)
+        size = size_of(self.source, self.megatron) / 1e9
+        for state in ("cold", "hot"):
+            cat = Timed(["sh", "-c", 'cat "$@" > /dev/null', "cat", *files])
+            jobs = {"cat": cat, "verify": self.ours("verify", "--hf-model", self.source, "--megatron-path", self.megatron)}
+            rounds(self.options.rounds, jobs, before=(lambda: forget(files)) if state == "cold" else None)
+            self.table.ratios(f"verify, {state}, speed to that of cat", cat.seconds, jobs["verify"].seconds, 0.8, at_least=True)
+            self.table.add(f"verify, {state}", [size / seconds for seconds in jobs["verify"].seconds], "GB/s")
+        self.table.add("verify, peak memory", [jobs["verify"].peak / MIB], "MiB", 256)
 
+    def fp8(self):
+        """Values that are all 0 take as long to decode; the source is sparse, so that only the work is looked at."""
+        source, out = self.place / "fp8", self.place / "fp8-megatron"
+        make_shapes.make(source, "deepseek-v3", layers=4, experts=8)
+        job = self.conversion(source, out)
+        rounds(self.options.rounds, {"fp8": job})
+        written = size_of(out) / 1e9
+        self.table.add("FP8 to bf16, core-seconds", [cores / written for cores in job.cores], "s/GB written", 0.3)
+        shutil.rmtree(out)
 
-def conversions(options, place):
-    source, copy, megatron, exported = (place / name for name in ("hf", "copy", "megatron", "exported"))
-    subprocess.run([sys.executable, HERE / "make_llama.py", source, "--gigabytes", str(options.gigabytes)], check=True)
-    size = folder_bytes(source)
-    extra = ["--no-progress", "--json", *(["--threads", options.threads] if options.threads else []),
-             *(["--max-memory", options.max_memory] if options.max_memory else [])]
-    jobs = {
-        "cp": (["cp", "-r", source, copy], copy),
-        "import": ([options.program, "import", "--hf-model", source, "--megatron-path", megatron, *extra], megatron),
-        "export": ([options.program, "export", "--megatron-path", megatron, "--hf-model", source, "--hf-path", exported, *extra],
-                   exported),
-    }
-    timed = {name: Timed() for name in jobs}
-    for number in range(options.rounds):
-        order = list(jobs)[number % 3:] + list(jobs)[:number % 3]
-        for name in order:
-            if name == "export" and not megatron.exists():
-                order.append(name)  # the very first export waits for an import
-                continue
-            command, target = jobs[name]
-            timed[name].run(command, target)
-    print(f"\n{size / 1e9:.2f} GB, {options.rounds} rounds, medians, {os.cpu_count()} processors\n")
-    print(f"{'':8}{'seconds':>9}{'GB/s':>8}{'to cp':>8}{'peak MiB (report)':>19}{'(kernel)':>10}   all rounds")
-    for name, job in timed.items():
-        reported = job.report.get("peak_memory_bytes")
-        print(f"{name:8}{job.median:9.2f}{size / 1e9 / job.median:8.2f}{job.median / timed['cp'].median:8.2f}"
-              f"{reported / MIB if reported else float('nan'):19.0f}{job.peak / MIB:10.0f}   "
-              + " ".join(f"{seconds:.2f}" for seconds in job.seconds))
-    same = same_weights(source, exported)
-    print(f"export equals the source, file by file: {'yes' if same else 'NO'}")
-    return same
+    def plan(self):
+        for model in make_shapes.MODELS:
+            folder = self.place / model
+            count, total = make_shapes.make(folder, model)
+            job = self.ours("plan", "--hf-model", folder)
+            job.command.remove("--no-progress")
+            job.command.remove("--json")
+            rounds(self.options.rounds, {"plan": job})
+            self.table.add(f"plan of {model}, {count} tensors, {total / 1e9:.0f} GB", job.seconds, "s", 2)
+            self.table.add(f"plan of {model}, peak memory", [job.peak / MIB], "MiB", 200)
+            shutil.rmtree(folder)
 
-
-def forget(files):
-    """Takes the files out of the page cache, as far as the system agrees."""
-    for path in files:
-        with open(path, "rb") as file:
-            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
-
-
-def verification(options, place):
-    """Reading both checkpoints and comparing them, against cat of the same files."""
-    source, megatron = place / "hf", place / "megatron"
-    files = [path for folder in (source, megatron) for path in sorted(folder.rglob("*")) if path.is_file()]
-    size, rates, peak = sum(path.stat().st_size for path in files), {}, 0
-    verify = [options.program, "verify", "--hf-model", source, "--megatron-path", megatron, "--no-progress", "--json"]
-    jobs = {"cat": ["cat", *files], "verify": [*verify, *(["--threads", options.threads] if options.threads else []),
-                                               *(["--max-memory", options.max_memory] if options.max_memory else [])]}
-    for state in ("cold", "hot"):
-        for number in range(options.rounds):
-            for name in list(jobs)[number % 2:] + list(jobs)[:number % 2]:
-                os.sync()
-                if state == "cold":
-                    forget(files)
-                start = time.monotonic()
-                with open(os.devnull, "wb") as null:  # straight to the device: a pipe would be timed too
-                    done = subprocess.run([*map(str, jobs[name])], check=True, stdout=null if name == "cat" else subprocess.PIPE)
-                rates.setdefault((state, name), []).append(size / 1e9 / (time.monotonic() - start))
-                if name == "verify":
-                    peak = max(peak, json.loads(done.stdout)["peak_memory_bytes"])
-    print(f"\nverify of {size / 1e9:.2f} GB, both checkpoints together, GB/s:")
-    for (state, name), values in rates.items():
-        ratio = statistics.median(values) / statistics.median(rates[state, "cat"])
-        print(f"{state:6}{name:8}{statistics.median(values):8.2f}{ratio:8.2f} of cat   " + " ".join(f"{value:.2f}" for value in values))
-    print(f"verify reports a peak of {peak / MIB:.0f} MiB\n")
-
-
-def plan_time(options, place):
-    model = place / "many"
-    subprocess.run([sys.executable, HERE / "make_llama.py", model, "--tensors", str(options.tensors)], check=True)
-    seconds = []
-    for _ in range(3):
-        start = time.monotonic()
-        subprocess.run([options.program, "plan", "--hf-model", model], check=True, stdout=subprocess.DEVNULL)
-        seconds.append(time.monotonic() - start)
-    print(f"plan of {options.tensors} tensors: {statistics.median(seconds):.2f} s (" + " ".join(f"{s:.2f}" for s in seconds) + ")")
+    def memory(self):
+        """A model is as large as it likes: the peak is the same."""
+        for gigabytes in (1, 2, 4, 8):
+            source, out = self.place / f"memory-{gigabytes}", self.place / "memory-out"
+            make_llama.write_model(source, make_llama.sized(gigabytes * 1e9), 1e9, None)
+            job = self.conversion(source, out)
+            job.run()
+            self.table.add(f"import of {gigabytes} GB, peak memory", [job.peak / MIB], "MiB", 256)
+            shutil.rmtree(out)
+            shutil.rmtree(source)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--program", type=pathlib.Path, required=True)
-    parser.add_argument("--gigabytes", type=float, default=4), parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--tensors", type=int, default=100000), parser.add_argument("--dir", type=pathlib.Path)
-    parser.add_argument("--threads"), parser.add_argument("--max-memory")
+    parser.add_argument("--program", type=pathlib.Path, required=True), parser.add_argument("--floor", type=pathlib.Path)
+    parser.add_argument("--gigabytes", type=float, default=8), parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--dir", type=pathlib.Path), parser.add_argument("--threads"), parser.add_argument("--max-memory")
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS)
     options = parser.parse_args()
     options.program = options.program.resolve()
     parent = options.dir or pathlib.Path(os.environ.get("TMPDIR", "/var/tmp"))
     parent.mkdir(parents=True, exist_ok=True)
-    need, free = 3.1 * options.gigabytes * 1e9, shutil.disk_usage(parent).free
+    need, free = max(4.1 * options.gigabytes * 1e9, 24e9), shutil.disk_usage(parent).free
     if free < need:
         sys.exit(f"{parent} has {free / 1e9:.1f} GB free, {need / 1e9:.1f} GB are needed; name another folder with --dir")
     with tempfile.TemporaryDirectory(prefix="weighbridge-bench-", dir=parent) as place:
-        good = conversions(options, pathlib.Path(place))
-        verification(options, pathlib.Path(place))
-        plan_time(options, pathlib.Path(place))
-    sys.exit(not good)
+        bench = Bench(options, pathlib.Path(place))
+        for part in options.only:
+            print(f"==> {part}", file=sys.stderr, flush=True)
+            getattr(bench, part)()
+    print(f"{machine()}\n{options.gigabytes:g} GB of bf16, {options.rounds} rounds\n\n{bench.table}\n\n{bench.table.missed} targets missed")
+    if not getattr(bench, "same", True):
+        sys.exit("the export does not equal the source")
 
 
 if __name__ == "__main__":

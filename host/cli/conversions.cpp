@@ -23,7 +23,8 @@ Result<Prepared> prepare_to_megatron(const Options& options, Registry& registry)
                                     .target = target_of(options),
                                     .make_vocab_size_divisible_by = options.make_vocab_size_divisible_by,
                                     .dtype = options.dtype,
-                                    .strict = !options.not_strict},
+                                    .strict = !options.not_strict,
+                                    .compare_large_copies = !options.dry_run},
                                    registry);
   if (!conversion) return std::move(conversion).error();
   return Prepared{Direction::to_megatron, *std::move(conversion), model->folder, options.megatron_path, 0};

@@ -24,7 +24,8 @@ Direction direction_of(const PlanRequest& request) {
 }
 
 int plan(const PlanRequest& request, Console& console) {
-  const auto& options = request.options;
+  auto options = request.options;
+  options.dry_run = true;  // reads headers only
   const auto direction = direction_of(request);
   if (direction == Direction::to_megatron && options.hf_model.empty()) {
     return fail(console, {Error::Kind::usage, {}, "--hf-model", "is missing", "Name the model to import"}, options.json);

@@ -35,6 +35,7 @@ struct ImportOptions {
   std::optional<std::int64_t> make_vocab_size_divisible_by;  // pads the vocabulary to a multiple of it times tensor
   std::optional<DType> dtype;                                // --torch-dtype: cast every weight to it
   bool strict{true};                                         // else unused tensors are notes, not errors
+  bool compare_large_copies{true};                           // else what is said to be a copy is taken for one, with a note
 };
 
 // How the weights of an export are stored.

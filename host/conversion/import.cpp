@@ -78,9 +78,10 @@ Result<Conversion> prepare_import(const ImportOptions& options, Registry& regist
 
   auto set = state_equations(chosen->family, repository->config, &repository->catalogue, conversion.notes, &*made);
   if (!set) return set.error();
-  if (auto status = settle_copies(*set, repository->catalogue); !status) return status.error();
+  const auto largest = options.compare_large_copies ? kAllCopies : kSmallCopy;
+  if (auto status = settle_copies(*set, repository->catalogue, largest); !status) return status.error();
   if (auto status = prove_family(*set, chosen->family); !status) return status.error();
-  if (auto status = check_use(*set, repository->catalogue, options.hugging_face.string(), options.strict, conversion); !status)
+  if (auto status = check_use(*set, repository->catalogue, options.hugging_face.string(), options.strict, conversion, largest); !status)
     return status.error();
 
   const auto rows = integer_field(*document, "vocab_size").value_or(0);

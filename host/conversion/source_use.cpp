@@ -26,6 +26,10 @@ std::optional<std::uint64_t> contiguous_offset(const StoredTensor& tensor) {
   return tensor.extents.front().offset;
 }
 
+bool larger_than(const StoredTensor& tensor, std::uint64_t bytes) {
+  return static_cast<std::uint64_t>(byte_count(tensor.shape, tensor.dtype).value_or(0)) > bytes;
+}
+
 Status check_tied(const Declaration& tied, const Catalogue& source, const std::string& folder) {
   const auto copy = source.tensors.find(tied.name), original = source.tensors.find(tied.other);
   if (original == source.tensors.end()) return done();  // reported as missing
@@ -89,7 +93,7 @@ Status prove_family(const EquationSet& set, const Family& family) {
   return error;
 }
 
-Status settle_copies(EquationSet& set, const Catalogue& source) {
+Status settle_copies(EquationSet& set, const Catalogue& source, std::uint64_t largest) {
   for (auto& said : set.declarations) {
     if (said.kind != Declaration::Kind::copy) continue;
     const auto copy = source.tensors.find(said.name), original = source.tensors.find(said.other);
@@ -97,7 +101,8 @@ Status settle_copies(EquationSet& set, const Catalogue& source) {
     // What an import carried is there without its original; what it tied is known by name alone.
     const bool there = !copy->second.extents.empty();
     const bool kept = there && (original == source.tensors.end() || original->second.extents.empty());
-    auto same = there && !kept ? same_bits(source, copy->second, original->second) : Result<bool>{!kept};
+    const bool large = there && !kept && copy->second.shape == original->second.shape && larger_than(copy->second, largest);
+    auto same = there && !kept && !large ? same_bits(source, copy->second, original->second) : Result<bool>{!kept};
     if (!same) return same.error();
     said.kind = *same ? Declaration::Kind::tied : Declaration::Kind::carried;
     if (!*same) said.reason = fmt::format("differs from {}, which Megatron uses in its place ({})", said.other, said.reason);
@@ -105,7 +110,7 @@ Status settle_copies(EquationSet& set, const Catalogue& source) {
   return done();
 }
 
-Status check_use(const EquationSet& set, const Catalogue& source, const std::string& folder, bool strict, Conversion& conversion) {
+Status check_use(const EquationSet& set, const Catalogue& source, const std::string& folder, bool strict, Conversion& conversion, std::uint64_t largest) {
   std::vector<std::string> missing;
   for (const auto& leaf : set.algebra.leaves()) {
     if (leaf.decoding) continue;  // its data and scales are leaves too
@@ -129,7 +134,9 @@ Status check_use(const EquationSet& set, const Catalogue& source, const std::str
     declared.insert(said.name);
     const bool present = source.tensors.contains(said.name);
     if (said.kind == Declaration::Kind::tied) {
-      if (present)
+      if (present && larger_than(source.tensors.find(said.name)->second, largest))
+        conversion.notes.push_back(fmt::format("whether {} is the same as {} is looked at when it is converted", said.name, said.other));
+      else if (present)
         if (auto status = check_tied(said, source, folder); !status) return status;
       conversion.tied.push_back({said.name, fmt::format("the same as {}: {}", said.other, said.reason), kDeclared});
     } else if (said.kind == Declaration::Kind::dropped && present) {

@@ -11,7 +11,9 @@ void count_bytes(Conversion& conversion) {
       std::uint64_t elements = 1;
       for (const auto& loop : copy.loops) elements *= static_cast<std::uint64_t>(loop.extent);
       written += elements;
-      conversion.input_bytes += elements * static_cast<std::uint64_t>(bits(copy.source_dtype)) / 8;
+      const auto* decoded = conversion.plan.decoded_source(copy.source_file);
+      const auto width = decoded == nullptr ? bits(copy.source_dtype) : bits(decoded->form.codec);
+      conversion.input_bytes += elements * static_cast<std::uint64_t>(width) / 8;
     }
     const auto all = tensor.bytes * 8 / static_cast<std::uint64_t>(bits(tensor.dtype));
     ++proven.output_tensors;

@@ -57,6 +57,19 @@ TEST_F(SourceUse, ACopyThatDiffersIsRefused) {
   EXPECT_THAT(status.error().remedy, HasSubstr("tie_word_embeddings"));
 }
 
+TEST_F(SourceUse, ALargeCopyIsTakenForOneWhereOnlyHeadersAreRead) {
+  stored("embedding", 0);
+  stored("head", 12);  // its last byte is another
+  used("embedding");
+  set.declarations.push_back({Declaration::Kind::copy, "head", "embedding", "prediction layers share it"});
+  ASSERT_TRUE(settle_copies(set, source, 5));
+  EXPECT_EQ(set.declarations[0].kind, Declaration::Kind::tied);
+  EXPECT_TRUE(check_use(set, source, "the/folder", true, conversion, 5));
+  ASSERT_EQ(conversion.notes.size(), 1);
+  EXPECT_EQ(conversion.notes[0], "whether head is the same as embedding is looked at when it is converted");
+  EXPECT_FALSE(check_use(set, source, "the/folder", true, conversion, 6));
+}
+
 TEST_F(SourceUse, AllMissingTensorsAreInOneError) {
   used("first");
   used("second");
