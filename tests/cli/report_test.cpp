@@ -56,7 +56,7 @@ TEST(Report, JsonHasItsKeysAndValues) {
   const auto report = conversion_json(prepared(), run_report());
   EXPECT_THAT(keys(report),
               ElementsAre("command", "source", "destination", "family", "architecture", "bytes_read", "bytes_written",
-                          "seconds", "gb_per_second", "peak_memory_bytes", "threads", "processes", "tensors", "encoding", "notes",
+                          "bytes_resumed", "already_done", "seconds", "gb_per_second", "peak_memory_bytes", "threads", "processes", "tensors", "encoding", "notes",
                           "training_flags", "warnings", "files"));
   EXPECT_EQ(report.at("command"), "import");
   EXPECT_EQ(report.at("family"), (boost::json::object{{"id", "family"}, {"version", "1.2.0"}}));
