@@ -200,7 +200,7 @@ std::string archive_tail(const ArchiveIndex& index) {
   return bytes += kEnd;
 }
 
-Result<ArchiveIndex> read_archive_index(const InputFile& archive) {
+Result<ArchiveIndex> read_archive_index(const InputFile& archive, std::uint64_t most) {
   const auto& name = archive.name();
   const auto size = archive.size();
   const auto header = archive.read(0, std::min(size, kArchiveHeader));
@@ -223,14 +223,14 @@ Result<ArchiveIndex> read_archive_index(const InputFile& archive) {
   if (std::string_view{*footer}.substr(12) != kEnd)
     return damaged(name, "", "the archive is cut off: its end is missing");
   const auto index_size = little_endian_at<std::uint64_t>(*footer, 0);
-  const auto most = size - kArchiveHeader - kArchiveFooter;
-  if (index_size < kCounts || index_size > most)
+  const auto room = size - kArchiveHeader - kArchiveFooter;
+  if (index_size < kCounts || index_size > room)
     return damaged(name, "",
-                   fmt::format("its index should have {} bytes, but {} to {} are possible", index_size, kCounts, most));
-  if (index_size > kLargestIndex)
-    return not_supported(
-        name, "", fmt::format("its index has {} bytes; this program reads at most {}", index_size, kLargestIndex),
-        "Pack the folder in several archives");
+                   fmt::format("its index should have {} bytes, but {} to {} are possible", index_size, kCounts, room));
+  most = std::min(most, kLargestIndex);
+  if (index_size > most)
+    return not_supported(name, "", fmt::format("its index has {} bytes; at most {} are read here", index_size, most),
+                         "Allow more memory with --max-memory, or pack the folder in several archives");
   const auto begin = size - kArchiveFooter - index_size;
   const auto bytes = archive.read(begin, index_size);
   if (!bytes) return bytes.error();

@@ -47,11 +47,11 @@ struct ArchiveIndex {
 std::string archive_header();
 std::string archive_tail(const ArchiveIndex& index);
 
-// Reads the index and checks all of it: pieces tile the archive from the header to the index and each file from 0 to its
+// Reads the index, of at most `most` bytes, and checks all of it: pieces tile the archive from the header to the index and each file from 0 to its
 // size; no two names are equal, none leads out of the folder or goes through a file. No piece is read. What an accepted
 // index makes a reader allocate or write is bounded by its own numbers. Errors name the archive and, if known, the file in
 // it.
-Result<ArchiveIndex> read_archive_index(const InputFile& archive);
+Result<ArchiveIndex> read_archive_index(const InputFile& archive, std::uint64_t most = kLargestIndex);
 
 // Whether a file or folder in an archive may be called so.
 bool is_archive_name(std::string_view path);

@@ -20,6 +20,9 @@
 namespace weighbridge {
 namespace {
 
+// What is made of an index takes several times its bytes, most where it names many small files.
+constexpr std::uint64_t kIndexShare = 12;
+
 // What one thread has of its own.
 struct Unpacker {
   PieceDecoder decoder;
@@ -78,7 +81,7 @@ Result<UnpackReport> unpack(const std::filesystem::path& archive, const std::fil
   auto& files = options.files != nullptr ? *options.files : real_files();
   const auto input = InputFile::open(archive);
   if (!input) return input.error();
-  const auto index = read_archive_index(*input);
+  const auto index = read_archive_index(*input, options.max_memory / kIndexShare);
   if (!index) return index.error();
   const auto resolved = resolve_destination(files, destination, {});
   if (!resolved) return resolved.error();

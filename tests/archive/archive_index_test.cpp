@@ -130,6 +130,13 @@ TEST(ArchiveIndex, FramesBeyondTheIndexAreAnError) {
   testing::expect_error(read(bytes), "x.wbz", "d", "piece 1 takes");
 }
 
+TEST(ArchiveIndex, LargerThanAllowedIsAnError) {
+  const WrittenFile file{"x.wbz", small_archive().bytes()};
+  EXPECT_TRUE(read_archive_index(file.open(), 133));
+  testing::expect_error(read_archive_index(file.open(), 132), "x.wbz", "",
+                        "its index has 133 bytes; at most 132 are read here");
+}
+
 TEST(ArchiveIndex, EveryCutIsAnError) {
   const auto bytes = small_archive().bytes();
   for (std::size_t length = 0; length < bytes.size(); ++length) {

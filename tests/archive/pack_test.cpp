@@ -98,6 +98,16 @@ TEST(Pack, AnArchiveWrittenOutByHandUnpacks) {
   EXPECT_EQ(contents(work.path() / "out"), expected);
 }
 
+// A file that stays as it is: archives of version 1 are readable for ever.
+TEST(Pack, AnArchiveOfVersion1Unpacks) {
+  const WorkFolder work;
+  const auto unpacked = unpack(WEIGHBRIDGE_VERSION_1_ARCHIVE, work.path() / "out", {});
+  ASSERT_TRUE(unpacked) << unpacked.error().text();
+  const std::map<std::string, std::string> expected{
+      {"a/", ""}, {"a/b", "hello"}, {"c", ""}, {"d", std::string{"abc\x80\x3f\x00\xc0", 7}}};
+  EXPECT_EQ(contents(work.path() / "out"), expected);
+}
+
 TEST(Pack, ASpoiltPieceLeavesNothingBehind) {
   const WorkFolder work;
   auto archive = testing::small_archive();
