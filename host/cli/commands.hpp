@@ -26,6 +26,8 @@ void add_inspect(CLI::App& program, Chosen& chosen);
 void add_plan(CLI::App& program, Chosen& chosen);
 void add_verify(CLI::App& program, Chosen& chosen);
 void add_compare(CLI::App& program, Chosen& chosen);
+void add_pack(CLI::App& program, Chosen& chosen);
+void add_unpack(CLI::App& program, Chosen& chosen);
 void add_models(CLI::App& program, Chosen& chosen);
 void add_plugin(CLI::App& program, Chosen& chosen);
 

@@ -144,8 +144,12 @@ void declare_strictness(CLI::App& command, Options& options) {
   command.add_flag("--not-strict", options.not_strict, "Go on, with a note, where a tensor has no place");
 }
 
-void declare_output(CLI::App& command, Options& options) {
+void declare_overwrite(CLI::App& command, Options& options) {
   command.add_flag("--overwrite", options.overwrite, "Replace an existing output, once the new one is complete");
+}
+
+void declare_output(CLI::App& command, Options& options) {
+  declare_overwrite(command, options);
   command.add_flag("--resume", options.resume, "Continue what an interrupted run of this command left; starts from the beginning if there is nothing");
   add_parsed(command, "--sync-every", options.sync_every, parse_size,
              "Make what was written durable, to be resumed from, after so many bytes (default 256MiB) and every 2 seconds")

@@ -68,6 +68,7 @@ void declare_architecture(CLI::App& command, Options& options);
 void declare_dtype(CLI::App& command, Options& options);
 void declare_strictness(CLI::App& command, Options& options);
 void declare_output(CLI::App& command, Options& options);      // overwrite, dry run, resume
+void declare_overwrite(CLI::App& command, Options& options);
 void declare_tolerance(CLI::App& command, Tolerance& tolerance);  // --atol, --rtol
 void declare_run(CLI::App& command, Options& options);         // threads, memory, progress
 void declare_plugin_path(CLI::App& command, Options& options);

@@ -41,7 +41,7 @@ void declare(CLI::App& program, Chosen& chosen) {
       "  weighbridge export --megatron-path ./megatron --hf-model ./model --hf-path ./exported\n"
       "  weighbridge COMMAND --help");
   for (const auto add : {add_import, add_export, add_reshard, add_roundtrip, add_inspect, add_plan, add_verify, add_compare,
-                         add_models, add_plugin}) {
+                         add_pack, add_unpack, add_models, add_plugin}) {
     add(program, chosen);
   }
 }

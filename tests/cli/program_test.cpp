@@ -32,7 +32,7 @@ TEST(Program, TellsItsVersion) {
 TEST(Program, HelpsWithEveryCommand) {
   for (const std::vector<std::string>& command :
        {std::vector<std::string>{"import"}, {"export"}, {"roundtrip"}, {"inspect"}, {"plan"}, {"verify"}, {"compare"},
-        {"models"}, {"plugin", "list"}, {"plugin", "check"}}) {
+        {"pack"}, {"unpack"}, {"models"}, {"plugin", "list"}, {"plugin", "check"}}) {
     auto words = command;
     words.emplace_back("--help");
     const auto ran = run_words(words);
