@@ -19,8 +19,8 @@ struct Console {
   bool terminal{};        // whether `err` is one, so that a line of it can be redrawn
   unsigned columns{80};   // of the terminal
   std::stop_token stop{}; // requested by SIGINT and SIGTERM
-  std::string resuming{}; // the command line that continues this one's work, for messages
   Team* team{};           // the processes that were launched together; null for one alone
+  std::string resuming{}; // the command line that continues this one's work, for messages
 };
 
 // What the program exits with: 0, 1 (it did not do what was asked, or checkpoints differ), 2 (the command line is

@@ -7,7 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "engine/files.hpp"
-#include "engine/small_run.hpp"
+#include "engine/resumable_run.hpp"
 
 namespace weighbridge {
 namespace {
@@ -67,6 +67,33 @@ TEST(Durability, IsCompleteBeforeTheDestinationAppears) {
   const auto partial = out + "/.model.weighbridge-partial";
   EXPECT_THAT(files.synced, ElementsAre(out, partial, partial + "/data", partial + "/data/shard", partial + "/index",
                                         partial + "/tokenizer"));
+}
+
+TEST(Durability, OfWindowsComesBeforeTheWordOfThem) {
+  class Journalled : public Ledger {
+   public:
+    std::vector<std::set<std::string>> lost_at_note;
+    std::string journal;
+    int number{-1};
+    int open(const std::filesystem::path& path, int flags, unsigned mode) override {
+      const int descriptor = Ledger::open(path, flags, mode);
+      if (path == journal) number = descriptor;
+      return descriptor;
+    }
+    std::int64_t pwrite(int descriptor, const void* from, std::size_t size, std::int64_t offset) override {
+      if (descriptor == number) lost_at_note.push_back(unsynced);
+      return Ledger::pwrite(descriptor, from, size, offset);
+    }
+  } files;
+  ResumableRun small;
+  std::filesystem::create_directories(small.folder.path() / "out");
+  files.journal = small.beside("journal").string();
+  small.options.files = &files;
+  ASSERT_TRUE(small.run());
+  ASSERT_EQ(files.lost_at_note.size(), 5u);  // what run it is, then each of four windows
+  const auto out = (small.folder.path() / "out").string();
+  EXPECT_THAT(files.lost_at_note[0], ElementsAre(out, out + "/.model.weighbridge-journal", out + "/.model.weighbridge-lock"));
+  for (std::size_t i = 1; i < 5; ++i) EXPECT_THAT(files.lost_at_note[i], ElementsAre(out + "/.model.weighbridge-lock")) << i;
 }
 
 TEST(Durability, IncludesTheParentsThatAreMade) {
