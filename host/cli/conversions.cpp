@@ -87,6 +87,16 @@ ProgressSink progress_sink(Console& console, const Options& options) {
   return [printer = std::make_shared<ProgressPrinter>(console)](const Progress& progress) { (*printer)(progress); };
 }
 
+RunOptions run_options(Console& console, const Options& options) {
+  RunOptions made;
+  made.threads = options.threads;
+  made.max_memory = options.max_memory;
+  made.overwrite = options.overwrite;
+  made.progress = progress_sink(console, options);
+  made.stop = console.stop;
+  return made;
+}
+
 CompareOptions compare_options(Console& console, const Options& options) {
   CompareOptions made;
   made.threads = options.threads;
@@ -97,23 +107,18 @@ CompareOptions compare_options(Console& console, const Options& options) {
 }
 
 Result<RunReport> carry_out(const Prepared& prepared, const Options& options, Console& console, bool recovers) {
-  RunOptions run_options;
-  run_options.threads = options.threads;
-  run_options.max_memory = options.max_memory;
-  run_options.overwrite = options.overwrite;
+  auto made = run_options(console, options);
   if (recovers) {
-    auto& recovery = run_options.recovery;
+    auto& recovery = made.recovery;
     recovery.keep = true;
     recovery.resume = options.resume;
     recovery.maker = std::string{"weighbridge "} + WEIGHBRIDGE_VERSION;
     recovery.command = console.resuming;
     recovery.bytes = options.sync_every;
-    run_options.tell = [&console](const std::string& line) { remark(console, line); };
+    made.tell = [&console](const std::string& line) { remark(console, line); };
   }
-  run_options.stop = console.stop;
-  run_options.team = console.team;
-  run_options.progress = progress_sink(console, options);
-  return run(prepared.conversion.plan, prepared.destination, run_options);
+  made.team = console.team;
+  return run(prepared.conversion.plan, prepared.destination, made);
 }
 
 }  // namespace weighbridge

@@ -28,6 +28,9 @@ Result<Prepared> prepare(Direction direction, const Options& options, Registry& 
 // Prints progress on the console; empty if options ask for none. The console outlives it.
 ProgressSink progress_sink(Console& console, const Options& options);
 
+// What every run takes from the command line and the console.
+RunOptions run_options(Console& console, const Options& options);
+
 // The options of a comparison; its progress is the console's.
 CompareOptions compare_options(Console& console, const Options& options);
 

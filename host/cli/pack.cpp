@@ -20,13 +20,7 @@ struct PackRequest {
 
 int pack_checkpoint(const PackRequest& request, Console& console) {
   const auto& options = request.options;
-  RunOptions run_options;
-  run_options.threads = options.threads;
-  run_options.max_memory = options.max_memory;
-  run_options.overwrite = options.overwrite;
-  run_options.stop = console.stop;
-  run_options.progress = progress_sink(console, options);
-  const auto report = pack(request.folder, request.archive, run_options, request.follow_links);
+  const auto report = pack(request.folder, request.archive, run_options(console, options), request.follow_links);
   if (!report) return fail(console, report.error(), options.json);
   if (options.json)
     print(console, pack_json(*report, request.folder, request.archive));

@@ -19,13 +19,7 @@ struct UnpackRequest {
 
 int unpack_checkpoint(const UnpackRequest& request, Console& console) {
   const auto& options = request.options;
-  RunOptions run_options;
-  run_options.threads = options.threads;
-  run_options.max_memory = options.max_memory;
-  run_options.overwrite = options.overwrite;
-  run_options.stop = console.stop;
-  run_options.progress = progress_sink(console, options);
-  const auto report = unpack(request.archive, request.folder, run_options);
+  const auto report = unpack(request.archive, request.folder, run_options(console, options));
   if (!report) return fail(console, report.error(), options.json);
   if (options.json)
     print(console, unpack_json(*report, request.archive, request.folder));

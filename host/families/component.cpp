@@ -13,6 +13,14 @@ namespace {
 
 constexpr std::size_t kMaxDepth = 4;
 
+// std::views::reverse of libstdc++ 12 is beyond Clang 14.
+struct InnermostFirst {
+  const std::vector<Part>& parts;
+  auto begin() const { return parts.rbegin(); }
+  auto end() const { return parts.rend(); }
+};
+InnermostFirst innermost_first(const wb_call& call) { return {call.parts}; }
+
 // The path in what a part lies in of a field that the part calls `path`.
 std::string outwards(const wb_call& call, const Part& part, std::string path, bool writing) {
   const auto field = std::string_view{path}.substr(0, path.find('.'));
@@ -25,14 +33,14 @@ std::string outwards(const wb_call& call, const Part& part, std::string path, bo
 
 std::string path_in_whole(const wb_call& call, std::string_view path, bool writing) {
   std::string result{path};
-  for (const auto& part : std::views::reverse(call.parts)) result = outwards(call, part, std::move(result), writing);
+  for (const auto& part : innermost_first(call)) result = outwards(call, part, std::move(result), writing);
   return result;
 }
 
 const boost::json::value* value_in_whole(const wb_call& call, std::string_view path) {
   if (const auto* value = call.hugging_face->find(path_in_whole(call, path, false))) return value;
   std::string name{path};
-  for (const auto& part : std::views::reverse(call.parts)) {
+  for (const auto& part : innermost_first(call)) {
     if (const auto found = part.defaults.find(name); found != part.defaults.end()) return &found->second;
     name = outwards(call, part, std::move(name), false);
   }
@@ -41,7 +49,7 @@ const boost::json::value* value_in_whole(const wb_call& call, std::string_view p
 
 std::string hugging_face_name(const wb_call& call, std::string_view name) {
   std::string result{name};
-  for (const auto& part : std::views::reverse(call.parts))
+  for (const auto& part : innermost_first(call))
     for (const auto& [from, to] : part.renames)
       if (result.starts_with(from)) {
         result = to + result.substr(from.size());
@@ -52,7 +60,7 @@ std::string hugging_face_name(const wb_call& call, std::string_view name) {
 
 std::string megatron_name(const wb_call& call, std::string_view name) {
   std::string result{name};
-  for (const auto& part : std::views::reverse(call.parts)) result = part.megatron + result;
+  for (const auto& part : innermost_first(call)) result = part.megatron + result;
   return result;
 }
 

@@ -5,13 +5,10 @@
 #include <fmt/format.h>
 
 namespace weighbridge {
-namespace {
 
 bool computes(DType dtype) {
   return dtype == DType::f16 || dtype == DType::bf16 || dtype == DType::f32 || dtype == DType::f64;
 }
-
-}  // namespace
 
 Status append_copies(const StridedMap& map, const StoredTensor& source, DType dtype, double addend,
                      std::vector<Copy>& copies) {

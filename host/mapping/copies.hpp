@@ -9,6 +9,9 @@
 
 namespace weighbridge {
 
+// Whether elements of the type can be converted to the others that can be, and computed with: real numbers of 16 bits and more.
+bool computes(DType dtype);
+
 // Appends the copies that bring the source elements of `map` (row-major indices of `source`) to the target elements
 // (row-major indices of an output tensor of `dtype`), wherever the extents of `source` keep them;
 // `addend` is added to each, 0 for none.

@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "mapping/copies.hpp"
-
 namespace weighbridge {
 namespace {
 
@@ -49,8 +47,6 @@ Status PairedPlans::add(const Expression& expression, const StoredTensor& stored
 Result<std::vector<DifferingElements>> PairedPlans::compare(const CompareOptions& options) const {
   return streamed_comparison(expected_, actual_, pairs_, options);
 }
-
-bool computes(DType dtype) { return dtype == DType::f16 || dtype == DType::bf16 || dtype == DType::f32 || dtype == DType::f64; }
 
 StoredTensor leading_rows(const StoredTensor& tensor, std::int64_t rows) {
   StoredTensor result{tensor.name, tensor.dtype, tensor.shape, {}};

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "conversion/decoded_tensors.hpp"
+#include "mapping/copies.hpp"
 #include "mapping/expression.hpp"
 #include "mapping/plan.hpp"
 #include "tensor/result.hpp"
@@ -36,9 +37,6 @@ class PairedPlans {
   Plan expected_, actual_;
   std::vector<PlannedPair> pairs_;
 };
-
-// Whether elements of the type can be converted to the others that can be: real numbers of 16 bits and more.
-bool computes(DType dtype);
 
 // The first `rows` entries of the tensor's first axis.
 StoredTensor leading_rows(const StoredTensor& tensor, std::int64_t rows);

@@ -6,6 +6,7 @@
 
 #include <weighbridge/family.hpp>
 #include <weighbridge/forward/megatron_gpt.hpp>
+#include <weighbridge/forward/pre_norm_decoder.hpp>
 
 #include <algorithm>
 #include <string>
@@ -198,17 +199,11 @@ void forward_model(const Config& c, const Forward& run, Generation generation) {
   const auto mixtures = mla::mixtures_of(c, of(generation).first_dense);
   const auto core = mla::latent_attention(c, attention, generation == Generation::v3 ? mla::Widened::yes : mla::Widened::no);
   const auto routing = routing_of(c, generation);
-  const forward::Norm norm{.epsilon = static_cast<float>(c.number("rms_norm_eps", 1e-6))};
-  auto x = run.embedded("model.embed_tokens.weight");
-  run.state(-1, x);
-  for (std::int64_t i = 0; i < c.integer("num_hidden_layers"); ++i) {
-    const auto layer = "model.layers." + std::to_string(i) + ".";
-    forward::add(x, mla::forward_attention(run, layer + "self_attn.", forward::rms_norm(x, run.values(layer + "input_layernorm.weight"), norm), attention, core));
-    const auto normed = forward::rms_norm(x, run.values(layer + "post_attention_layernorm.weight"), norm);
-    forward::add(x, mixtures.at(i) ? mla::forward_mixture(run, layer + "mlp.", normed, routing) : forward::separate_gated(run, layer + "mlp.", normed));
-    run.state(i, x);
-  }
-  run.logits(forward::output(run, forward::rms_norm(x, run.values("model.norm.weight"), norm), c.flag("tie_word_embeddings")));
+  forward::pre_norm_decoder(
+      c, run, [&](std::int64_t, const std::string& at, const forward::Matrix& x) { return mla::forward_attention(run, at, x, attention, core); },
+      [&](std::int64_t layer, const std::string& at, const forward::Matrix& x) {
+        return mixtures.at(layer) ? mla::forward_mixture(run, at, x, routing) : forward::separate_gated(run, at, x);
+      });
 }
 
 // Where transformers and Megatron-Core do not compute the same of the same weights, what is compared is transformers' model.

@@ -2,7 +2,7 @@
 // What GPT-OSS computes, as transformers writes it.
 
 #include <weighbridge/forward/mixture.hpp>
-#include <weighbridge/forward/separate_projections.hpp>
+#include <weighbridge/forward/pre_norm_decoder.hpp>
 #include <weighbridge/forward/stated_rotary.hpp>
 
 #include <cmath>
@@ -50,18 +50,14 @@ inline void forward_model(const Config& c, const Forward& run, const std::functi
   forward::Attention attention{.heads = heads, .groups = c.integer("num_key_value_heads", 8), .width = width, .values = width,
                                .scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(width)))};
   const auto rotary = rotary_of(c, width);
-  const forward::Norm norm{.epsilon = static_cast<float>(c.number("rms_norm_eps", 1e-5))};
-  auto x = run.embedded("model.embed_tokens.weight");
-  run.state(-1, x);
-  for (std::int64_t i = 0; i < c.integer("num_hidden_layers"); ++i) {
-    const auto layer = "model.layers." + std::to_string(i) + ".";
-    attention.window = slides(i) ? c.integer("sliding_window", 128) : 0;
-    attention.sinks = run.values(layer + "self_attn.sinks");
-    forward::add(x, forward::separate_attention(run, layer + "self_attn.", forward::rms_norm(x, run.values(layer + "input_layernorm.weight"), norm), attention, rotary));
-    forward::add(x, forward_experts(c, run, layer + "mlp.", forward::rms_norm(x, run.values(layer + "post_attention_layernorm.weight"), norm)));
-    run.state(i, x);
-  }
-  run.logits(forward::output(run, forward::rms_norm(x, run.values("model.norm.weight"), norm), c.flag("tie_word_embeddings")));
+  forward::pre_norm_decoder(
+      c, run,
+      [&](std::int64_t layer, const std::string& at, const forward::Matrix& x) {
+        attention.window = slides(layer) ? c.integer("sliding_window", 128) : 0;
+        attention.sinks = run.values(at + "sinks");
+        return forward::separate_attention(run, at, x, attention, rotary);
+      },
+      [&](std::int64_t, const std::string& at, const forward::Matrix& x) { return forward_experts(c, run, at, x); }, 1e-5);
 }
 
 }  // namespace gpt_oss

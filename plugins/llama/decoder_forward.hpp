@@ -1,7 +1,7 @@
 #pragma once
 // What Llama and Mistral compute, as transformers writes it.
 
-#include <weighbridge/forward/separate_projections.hpp>
+#include <weighbridge/forward/pre_norm_decoder.hpp>
 #include <weighbridge/forward/stated_rotary.hpp>
 
 #include <cmath>
@@ -25,16 +25,9 @@ inline void forward_decoder(const Config& c, const Forward& run, std::int64_t de
   const forward::Attention attention{.heads = heads, .groups = c.integer("num_key_value_heads", default_groups ? default_groups : heads), .width = width,
                                      .values = width, .scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(width))), .window = window};
   const auto rotary = rotary_of(c, width);
-  const forward::Norm norm{.epsilon = static_cast<float>(c.number("rms_norm_eps", 1e-6))};
-  auto x = run.embedded("model.embed_tokens.weight");
-  run.state(-1, x);
-  for (std::int64_t i = 0; i < c.integer("num_hidden_layers"); ++i) {
-    const auto layer = "model.layers." + std::to_string(i) + ".";
-    forward::add(x, forward::separate_attention(run, layer + "self_attn.", forward::rms_norm(x, run.values(layer + "input_layernorm.weight"), norm), attention, rotary));
-    forward::add(x, forward::separate_gated(run, layer + "mlp.", forward::rms_norm(x, run.values(layer + "post_attention_layernorm.weight"), norm)));
-    run.state(i, x);
-  }
-  run.logits(forward::output(run, forward::rms_norm(x, run.values("model.norm.weight"), norm), c.flag("tie_word_embeddings")));
+  forward::pre_norm_decoder(
+      c, run, [&](std::int64_t, const std::string& at, const forward::Matrix& x) { return forward::separate_attention(run, at, x, attention, rotary); },
+      [&](std::int64_t, const std::string& at, const forward::Matrix& x) { return forward::separate_gated(run, at, x); });
 }
 
 }  // namespace llama

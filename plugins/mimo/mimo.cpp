@@ -5,7 +5,7 @@
 
 #include <weighbridge/family.hpp>
 #include <weighbridge/forward/megatron_gpt.hpp>
-#include <weighbridge/forward/separate_projections.hpp>
+#include <weighbridge/forward/pre_norm_decoder.hpp>
 #include <weighbridge/forward/stated_rotary.hpp>
 #include <weighbridge/translation.hpp>
 
@@ -54,16 +54,9 @@ void forward_model(const Config& c, const Forward& run) {
   const forward::Attention attention{.heads = attention_heads(c), .groups = c.integer("num_key_value_heads", kGroups), .width = width, .values = width,
                                      .scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(width)))};
   const auto rotary = forward::stated_rotary(c, 10000.0, width);
-  const forward::Norm norm{.epsilon = static_cast<float>(c.number("rms_norm_eps", 1e-6))};
-  auto x = run.embedded("model.embed_tokens.weight");
-  run.state(-1, x);
-  for (std::int64_t i = 0; i < c.integer("num_hidden_layers"); ++i) {
-    const auto layer = "model.layers." + std::to_string(i) + ".";
-    forward::add(x, forward::separate_attention(run, layer + "self_attn.", forward::rms_norm(x, run.values(layer + "input_layernorm.weight"), norm), attention, rotary));
-    forward::add(x, forward::separate_gated(run, layer + "mlp.", forward::rms_norm(x, run.values(layer + "post_attention_layernorm.weight"), norm)));
-    run.state(i, x);
-  }
-  run.logits(forward::output(run, forward::rms_norm(x, run.values("model.norm.weight"), norm), c.flag("tie_word_embeddings")));
+  forward::pre_norm_decoder(
+      c, run, [&](std::int64_t, const std::string& at, const forward::Matrix& x) { return forward::separate_attention(run, at, x, attention, rotary); },
+      [&](std::int64_t, const std::string& at, const forward::Matrix& x) { return forward::separate_gated(run, at, x); });
 }
 
 struct MiMo {

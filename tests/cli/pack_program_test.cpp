@@ -2,28 +2,15 @@
 #include <gmock/gmock.h>
 
 #include <boost/json/parse.hpp>
-#include <sstream>
 
 #include "cli/pack_report.hpp"
-#include "cli/program.hpp"
+#include "cli/run_words.hpp"
 #include "engine/work_folder.hpp"
 
 namespace weighbridge {
 namespace {
 
 using testing::HasSubstr;
-
-struct Ran {
-  int code{};
-  std::string out, err;
-};
-
-Ran run_words(const std::vector<std::string>& words) {
-  std::ostringstream out, err;
-  Console console{out, err};
-  const int code = run_program(words, console);
-  return {code, out.str(), err.str()};
-}
 
 TEST(PackCommand, PacksAndUnpacksWithReportsForPrograms) {
   const WorkFolder work;

@@ -3,25 +3,14 @@
 #include <gmock/gmock.h>
 
 #include <boost/json/parse.hpp>
-#include <sstream>
+
+#include "cli/run_words.hpp"
 
 namespace weighbridge {
 namespace {
 
 using testing::HasSubstr;
 using testing::MatchesRegex;
-
-struct Ran {
-  int code{};
-  std::string out, err;
-};
-
-Ran run_words(const std::vector<std::string>& words) {
-  std::ostringstream out, err;
-  Console console{out, err};
-  const int code = run_program(words, console);
-  return {code, out.str(), err.str()};
-}
 
 TEST(Program, TellsItsVersion) {
   const auto ran = run_words({"--version"});

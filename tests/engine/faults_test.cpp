@@ -3,7 +3,6 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "engine/faulty_files.hpp"
@@ -137,20 +136,9 @@ TEST_P(Deaths, AtEveryCallAreRecoveredFrom) {
     small.options.tuning.window = 8;
     small.options.overwrite = overwrite;
     if (overwrite) small.folder.write("out/model/old", "old");
-    const auto child = ::fork();
-    ASSERT_GE(child, 0);
-    if (child == 0) {
-      FaultyFiles files;
-      files.fail_at = call;
-      files.dies = true;
-      small.options.files = &files;
-      ::_exit(small.run() ? 0 : 1);
-    }
-    int status = 0;
-    ASSERT_EQ(::waitpid(child, &status, 0), child);
-    ASSERT_TRUE(WIFEXITED(status));
-    if (WEXITSTATUS(status) == 0) break;
-    ASSERT_EQ(WEXITSTATUS(status), 9);
+    const int status = status_of_dying(small, call);
+    if (status == 0) break;
+    ASSERT_EQ(status, 9);
     ++deaths;
     const auto found = contents(small.destination());
     EXPECT_TRUE(found.empty() || found == SmallRun::complete() || (overwrite && found == kOld)) << "call " << call;

@@ -3,7 +3,6 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "engine/faulty_files.hpp"
@@ -92,20 +91,9 @@ TEST_P(ResumeFaults, OrDeathsAtEveryCallAreContinuedFrom) {
     ASSERT_LT(call, 1000);
     ResumableRun small;
     prepare(small, GetParam());
-    const auto child = ::fork();
-    ASSERT_GE(child, 0);
-    if (child == 0) {
-      FaultyFiles files;
-      files.fail_at = call;
-      files.dies = true;
-      small.options.files = &files;
-      ::_exit(small.run() ? 0 : 1);
-    }
-    int status = 0;
-    ASSERT_EQ(::waitpid(child, &status, 0), child);
-    ASSERT_TRUE(WIFEXITED(status));
-    if (WEXITSTATUS(status) == 0) break;
-    ASSERT_EQ(WEXITSTATUS(status), 9);
+    const int status = status_of_dying(small, call);
+    if (status == 0) break;
+    ASSERT_EQ(status, 9);
     ++deaths;
     expect_whole(small, GetParam(), call);
     expect_resumed(small, call);

@@ -2,9 +2,14 @@
 // A small plan whose every byte is known, for tests of what surrounds the copying.
 
 #include <map>
+#include <stdexcept>
 #include <string>
 #include <utility>
 
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "engine/faulty_files.hpp"
 #include "engine/run.hpp"
 #include "engine/work_folder.hpp"
 
@@ -44,5 +49,21 @@ class SmallRun {
  private:
   static inline const std::string kChecksums{"\xf6\xe9\x2f\x60\x80\xb1\x11\xb7", 8};
 };
+
+// Runs in a process of its own that dies at a call. Gives its exit status: 9 if it died, 0 or 1 as the run succeeded.
+template <class Run>
+int status_of_dying(Run& small, std::int64_t call) {
+  const auto child = ::fork();
+  if (child == 0) {
+    FaultyFiles files;
+    files.fail_at = call;
+    files.dies = true;
+    small.options.files = &files;
+    ::_exit(small.run() ? 0 : 1);
+  }
+  int status = 0;
+  if (child < 0 || ::waitpid(child, &status, 0) != child || !WIFEXITED(status)) throw std::runtime_error{"the process did not end by itself"};
+  return WEXITSTATUS(status);
+}
 
 }  // namespace weighbridge
