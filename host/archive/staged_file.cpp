@@ -5,7 +5,8 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/file.h>
+
+#include "engine/named_lock.hpp"
 
 namespace weighbridge {
 
@@ -23,7 +24,7 @@ StagedFile::StagedFile(StagedFile&& other) noexcept
       overwrite_{other.overwrite_} {}
 
 StagedFile::~StagedFile() {
-  if (file_) files_->unlink(partial_);  // while it is locked: see lock()
+  if (file_) files_->unlink(partial_);  // while it is locked: see lock_named
 }
 
 Result<StagedFile> StagedFile::begin(Files& files, const std::filesystem::path& destination, bool overwrite) {
@@ -51,32 +52,10 @@ Status StagedFile::look_at_destination() const {
 }
 
 Status StagedFile::lock() {
-  constexpr int kAttempts = 100;
-  const Error busy{Error::Kind::usage, destination_.string(), "", "another run is writing to this destination",
-                   "Wait for it to end, or name another destination"};
-  for (int attempt = 0; attempt < kAttempts; ++attempt) {
-    auto opened = open_file(*files_, partial_, O_RDWR | O_CREAT | O_NOFOLLOW);
-    if (!opened) return opened.error();
-    int locked = files_->flock(opened->number(), LOCK_EX | LOCK_NB);
-    while (locked < 0 && errno == EINTR) locked = files_->flock(opened->number(), LOCK_EX | LOCK_NB);
-    if (locked < 0) {
-      if (errno == EWOULDBLOCK) return busy;
-      // Some network file systems have no locks; keeping two runs apart is then up to the user.
-      if (errno != ENOTSUP && errno != ENOSYS && errno != ENOLCK) return refused(errno, partial_, "", "lock it");
-    }
-    // A run that ended since has renamed or removed this very file; the lock counts only for the file of that name.
-    struct ::stat mine {
-    }, named{};
-    if (files_->fstat(opened->number(), mine) < 0) return refused(errno, partial_, "", "look at it");
-    if (files_->stat(partial_, named) < 0) {
-      if (errno == ENOENT) continue;
-      return refused(errno, partial_, "", "look at it");
-    }
-    if (mine.st_ino != named.st_ino || mine.st_dev != named.st_dev) continue;
-    file_ = std::move(*opened);
-    return done();
-  }
-  return busy;  // many others come and go
+  auto locked = lock_named(*files_, partial_, O_RDWR | O_CREAT | O_NOFOLLOW, destination_);
+  if (!locked) return locked.error();
+  file_ = *std::move(locked);
+  return done();
 }
 
 Status StagedFile::write(std::uint64_t offset, std::span<const char> bytes) {

@@ -82,7 +82,6 @@ inline constexpr auto kConstantRule = "the equation is a constant";
 inline constexpr auto kNotStrict = "--not-strict";
 inline constexpr auto kSideFileRule = "files beside the weights are copied whole";
 inline constexpr auto kTrainingRule = "only weights are converted";
-inline constexpr auto kDropTraining = "--drop-training-state";
 
 // What the proof covers. Every element of the inputs is used once, every one of the outputs written once.
 struct Proven {

@@ -12,6 +12,7 @@
 #include "families/call.hpp"
 
 namespace weighbridge {
+
 Result<std::string> understood_as_gpt(const ExportOptions& options, Registry& registry, MegatronCheckpoint& checkpoint) {
   const auto gpt = gpt_document(checkpoint.document);
   if (!gpt) return std::string{};

@@ -5,8 +5,8 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/file.h>
 
+#include "engine/named_lock.hpp"
 #include "formats/crc32.hpp"
 
 namespace weighbridge {
@@ -95,7 +95,7 @@ Staging::~Staging() {
     files_.unlink(journal_);
     files_.remove_tree(partial_);
   }
-  // The name goes before the lock does, so that whoever locks a file can tell whether it is still the one (see lock()).
+  // The name goes before the lock does, so that whoever locks a file can tell whether it is still the one (see lock_named).
   if (lock_) files_.unlink(lock_path_);
   lock_.reset();
   for (auto parent = made_parents_.rbegin(); parent != made_parents_.rend(); ++parent) files_.rmdir(*parent);
@@ -120,32 +120,10 @@ Status Staging::make_parents() {
 }
 
 Status Staging::lock() {
-  constexpr int kAttempts = 100;
-  const Error busy{Error::Kind::usage, destination_.string(), "", "another run is writing to this destination",
-                   "Wait for it to end, or name another destination"};
-  for (int attempt = 0; attempt < kAttempts; ++attempt) {
-    auto opened = open_file(files_, lock_path_, O_RDWR | O_CREAT);
-    if (!opened) return opened.error();
-    int locked = files_.flock(opened->number(), LOCK_EX | LOCK_NB);
-    while (locked < 0 && errno == EINTR) locked = files_.flock(opened->number(), LOCK_EX | LOCK_NB);
-    if (locked < 0) {
-      if (errno == EWOULDBLOCK) return busy;
-      // Some network file systems have no locks; keeping two runs apart is then up to the user.
-      if (errno != ENOTSUP && errno != ENOSYS && errno != ENOLCK) return refused(errno, lock_path_, "", "lock it");
-    }
-    // A run that ended since may have removed this very file; the lock counts only for the file of that name.
-    struct ::stat mine {
-    }, named{};
-    if (files_.fstat(opened->number(), mine) < 0) return refused(errno, lock_path_, "", "look at it");
-    if (files_.stat(lock_path_, named) < 0) {
-      if (errno == ENOENT) continue;
-      return refused(errno, lock_path_, "", "look at it");
-    }
-    if (mine.st_ino != named.st_ino || mine.st_dev != named.st_dev) continue;
-    lock_ = std::move(*opened);
-    return done();
-  }
-  return busy;  // many others come and go
+  auto locked = lock_named(files_, lock_path_, O_RDWR | O_CREAT, destination_);
+  if (!locked) return locked.error();
+  lock_ = *std::move(locked);
+  return done();
 }
 
 Status Staging::remove_leftover() {
