@@ -13,24 +13,15 @@
 #include "engine/worker.hpp"
 
 namespace weighbridge {
-namespace {
-
-// Thread stacks, descriptors, what the allocator keeps.
-constexpr std::uint64_t kReserve = 8 << 20;
-constexpr unsigned kMostThreads = 8;  // that are started unasked
-
-}  // namespace
 
 Result<unsigned> fitting_workers(const RunOptions& options, std::uint64_t memory) {
-  const auto taken = resident_now() + kReserve;
+  const auto taken = resident_now() + kMemoryReserve;
   if (options.max_memory < taken + memory)
     return Error{Error::Kind::usage, "", "--max-memory",
                  fmt::format("{} bytes of memory do not do: the program and its lists take {} and one worker {}",
                              options.max_memory, taken, memory),
                  fmt::format("Allow at least {} MiB", ((taken + memory) >> 20) + 2)};
-  const auto machine = std::clamp(std::thread::hardware_concurrency(), 1u, kMostThreads);
-  const auto wanted = options.threads > 0 ? options.threads : machine;
-  return static_cast<unsigned>(std::min<std::uint64_t>((options.max_memory - taken) / memory, wanted));
+  return static_cast<unsigned>(std::min<std::uint64_t>((options.max_memory - taken) / memory, wanted_threads(options)));
 }
 
 Status work_off(std::uint64_t count, unsigned threads, const std::stop_token& stop,

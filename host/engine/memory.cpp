@@ -16,8 +16,6 @@ namespace weighbridge {
 namespace {
 
 constexpr std::uint64_t kMebibyte = 1 << 20;
-// Thread stacks, descriptors, the lists that a run keeps itself.
-constexpr std::uint64_t kReserve = 8 * kMebibyte;
 constexpr std::uint64_t kUsualWindow = 4 * kMebibyte;
 constexpr std::uint64_t kUsualScratch = 2 * kMebibyte;
 constexpr std::uint64_t kLeastScratch = 64 << 10;
@@ -25,7 +23,7 @@ constexpr std::uint64_t kBounce = kMebibyte;         // stays in the processor's
 constexpr std::uint64_t kLeastShare = 512 << 10;     // window and scratch of one worker
 constexpr std::uint64_t kFairShare = 2 * kMebibyte;  // below it, fewer workers rather than smaller ones
 constexpr std::size_t kHugePage = 2 * kMebibyte;
-constexpr unsigned kMostThreads = 8;  // that are started unasked; storage is the limit long before
+constexpr unsigned kMostThreads = 8;  // that are started unasked
 
 std::uint64_t status_kibibytes(std::string_view key) {
   std::ifstream status{"/proc/self/status"};
@@ -44,8 +42,12 @@ std::uint64_t status_kibibytes(std::string_view key) {
 std::uint64_t resident_now() { return status_kibibytes("VmRSS:") << 10; }
 std::uint64_t resident_peak() { return status_kibibytes("VmHWM:") << 10; }
 
+unsigned wanted_threads(const RunOptions& options) {
+  return options.threads > 0 ? options.threads : std::clamp(std::thread::hardware_concurrency(), 1u, kMostThreads);
+}
+
 Result<Budget> share_out(const RunOptions& options, std::uint64_t resident) {
-  const auto taken = resident + kReserve;
+  const auto taken = resident + kMemoryReserve;
   if (options.max_memory < taken + kLeastShare)
     return Error{
         Error::Kind::usage, "", "--max-memory",
@@ -54,10 +56,8 @@ Result<Budget> share_out(const RunOptions& options, std::uint64_t resident) {
             options.max_memory, taken, kLeastShare),
         fmt::format("Allow at least {} MiB", (taken + kLeastShare + kMebibyte - 1) / kMebibyte)};
   const auto available = options.max_memory - taken;
-  const auto machine = std::clamp(std::thread::hardware_concurrency(), 1u, kMostThreads);
-  const auto wanted = options.threads > 0 ? options.threads : machine;
   Budget budget;
-  budget.threads = static_cast<unsigned>(std::clamp<std::uint64_t>(available / kFairShare, 1, wanted));
+  budget.threads = static_cast<unsigned>(std::clamp<std::uint64_t>(available / kFairShare, 1, wanted_threads(options)));
   auto share = available / budget.threads;
   if (share >= 8 * kBounce && options.tuning.direct > 0) {
     budget.bounce = kBounce;

@@ -14,6 +14,12 @@ namespace weighbridge {
 std::uint64_t resident_now();
 std::uint64_t resident_peak();
 
+// What a process holds beside its program, plan and buffers: thread stacks, descriptors, the lists that a run keeps itself.
+inline constexpr std::uint64_t kMemoryReserve = 8 << 20;
+
+// options.threads, or as many as the machine has, at most 8: storage is the limit long before.
+unsigned wanted_threads(const RunOptions& options);
+
 // What each worker gets.
 struct Budget {
   unsigned threads{};

@@ -6,6 +6,7 @@
 #include <limits>
 #include <utility>
 
+#include "conversion/laid_parameters.hpp"
 #include "engine/progress_meter.hpp"
 #include "families/call.hpp"
 #include "forward/expected_logits.hpp"
@@ -105,9 +106,10 @@ Status run_side(Side side, ModelSide& model, const ConfigDocument& hugging_face,
   model.tensors.tell([&](std::uint64_t bytes, std::string_view tensor) { progress.add(bytes, tensor); });
   SideRun run{model.tensors, tokens, comparing.sink(side)};
   const auto& megatron = side == Side::megatron ? model.document : ConfigDocument{};
-  if (auto status = run_model(model.chosen.family, side, hugging_face, megatron, run, report.notes); !status) return status;
+  const auto& library = model.chosen.family.manifest.library;
+  if (auto status = named_in(library, run_model(model.chosen.family, side, hugging_face, megatron, run, report.notes)); !status) return status;
   if (comparing.told()) return done();
-  return Error{Error::Kind::plugin, "", fmt::format("family {}", report.family), fmt::format("gives no logits on the {} side", to_string(side)),
+  return Error{Error::Kind::plugin, library.string(), fmt::format("family {}", report.family), fmt::format("gives no logits on the {} side", to_string(side)),
                "Report it to the plugin's author"};
 }
 

@@ -7,6 +7,7 @@
 #include <span>
 #include <utility>
 
+#include "conversion/laid_parameters.hpp"
 #include "engine/element.hpp"
 #include "engine/files.hpp"
 #include "engine/preflight.hpp"
@@ -70,10 +71,12 @@ Result<TensorRows> TensorRows::make(Plan plan, HeldTensors tensors, std::uint64_
   for (const auto& [name, held] : tensors) {
     const auto& [stored, dtype] = held;
     const auto count = element_count(stored.shape), bytes = byte_count(stored.shape, dtype);
+    const auto number = stored.extents.front().file;  // behind the files are decoded sources
+    const auto file = number < plan.sources.size() ? plan.sources[number] : std::filesystem::path{};
     if (!count || !bytes)
-      return Error{Error::Kind::format, "", "tensor " + name, fmt::format("has the impossible shape {}", to_string(stored.shape)), "Take a complete copy"};
+      return Error{Error::Kind::format, file.string(), "tensor " + name, fmt::format("has the impossible shape {}", to_string(stored.shape)), "Take a complete copy"};
     OutputTensor output{name, 0, plan.files[0].size, static_cast<std::uint64_t>(*bytes), dtype, false, {}};
-    if (auto status = append_copies(identity_map(*count), stored, dtype, 0, output.copies); !status) return status.error();
+    if (auto status = named_in(file, append_copies(identity_map(*count), stored, dtype, 0, output.copies)); !status) return status.error();
     order_copies(output.copies);
     plan.files[0].size += output.bytes;
     plan.tensors.push_back(std::move(output));
