@@ -101,7 +101,7 @@ Status add_shard(HuggingFaceLayout& layout, const Shard& shard, const HuggingFac
   const auto file = static_cast<std::uint32_t>(layout.files.size());
   layout.files.push_back({shard.file, placed->file_size});
   layout.literals.push_back({file, 0, std::move(placed->header), {}});
-  std::vector<OutputTensor> outputs;
+  const auto first = static_cast<std::ptrdiff_t>(layout.tensors.size());
   for (std::size_t i = 0; i < tensors.size(); ++i) {
     OutputTensor output;
     output.name = tensors[i].name;
@@ -109,12 +109,11 @@ Status add_shard(HuggingFaceLayout& layout, const Shard& shard, const HuggingFac
     output.offset = placed->offsets[i];
     output.bytes = sized[shard.tensors[i]].bytes;
     output.dtype = tensors[i].dtype;
-    outputs.push_back(std::move(output));
+    layout.tensors.push_back(std::move(output));
   }
-  std::sort(outputs.begin(), outputs.end(), [](const auto& a, const auto& b) {
+  std::sort(layout.tensors.begin() + first, layout.tensors.end(), [](const auto& a, const auto& b) {
     return std::pair{a.offset, std::string_view{a.name}} < std::pair{b.offset, std::string_view{b.name}};
   });
-  std::move(outputs.begin(), outputs.end(), std::back_inserter(layout.tensors));
   return done();
 }
 
@@ -144,6 +143,7 @@ Result<HuggingFaceLayout> lay_out_hugging_face(const HuggingFaceLayoutRequest& r
     for (const auto& [tensor, file] : layout.weight_map) index.weight_map.emplace(tensor, file);
     add_text(layout, std::string{kSingleFile} + ".index.json", write_weight_index(index, layout.total_size));
   }
+  layout.tensors.reserve(sized->size());
   for (const auto& shard : shards) {
     if (auto status = add_shard(layout, shard, request, *sized); !status) return std::move(status).error();
   }

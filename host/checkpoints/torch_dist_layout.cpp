@@ -201,6 +201,11 @@ class Writer {
   }
 
   Status add_parameters() {
+    std::size_t chunks = 0;
+    for (const auto& owned : owned_) chunks += owned.size();
+    layout_.tensors.reserve(chunks);
+    layout_.boxes.reserve(chunks);
+    layout_.literals.reserve(layout_.literals.size() + 2 * chunks + 16);  // before and behind each, and the side files
     for (std::size_t rank = 0; rank < owned_.size(); ++rank) {
       if (rank > 0 && !owned_[rank].empty()) open_data_file(rank);
       for (const auto& owned : owned_[rank])

@@ -40,7 +40,7 @@ std::string group_text(const Group& group) {
   std::string text;
   for (std::size_t i = 0; i < names.size() && i < kMany; ++i) {
     text += fmt::format("    {}: {}{}\n", group.word, names[i].name,
-                        names[i].reason.empty() ? "" : " (" + names[i].reason + (names[i].rule.empty() ? "" : "; " + names[i].rule) + ")");
+                        names[i].reason.empty() ? "" : fmt::format(" ({}{}{})", names[i].reason, names[i].rule.empty() ? "" : "; ", names[i].rule));
   }
   if (names.size() > kMany) text += fmt::format("    {}: {} more, see --json\n", group.word, names.size() - kMany);
   return text;

@@ -12,7 +12,7 @@
 namespace weighbridge {
 namespace {
 
-std::string description(const Expression& expression, const std::vector<Leaf>& leaves) {
+std::string description(const Expression& expression, const std::deque<Leaf>& leaves) {
   auto line = fmt::format("{} {}", to_string(expression.shape), expression.padded);
   if (expression.constant) line += fmt::format(" fill {}", *expression.constant);
   if (expression.parts)

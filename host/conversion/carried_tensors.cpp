@@ -1,7 +1,6 @@
 #include "conversion/carried_tensors.hpp"
 
 #include <limits>
-#include <map>
 
 #include "checkpoints/hugging_face_layout.hpp"
 #include "checkpoints/hugging_face_weight_file.hpp"
@@ -10,8 +9,8 @@
 
 namespace weighbridge {
 
-Status carry_tensors(const EquationSet& set, const Catalogue& source, const std::filesystem::path& folder, Conversion& conversion) {
-  std::map<std::string, std::string> reasons;
+Carried carried_by(const EquationSet& set, const Catalogue& source) {
+  Carried reasons;
   for (const auto& said : set.declarations) {
     if (said.kind == Declaration::Kind::carried)
       for (auto& name : meant_by(said, set.algebra, source)) reasons.emplace(std::move(name), said.reason);
@@ -20,14 +19,20 @@ Status carry_tensors(const EquationSet& set, const Catalogue& source, const std:
   for (const auto& leaf : leaves)
     if (leaf.decoding && leaf.decoding->scales)
       reasons.emplace(leaves[*leaf.decoding->scales].name, "scales of values that Megatron holds decoded");
-  if (reasons.empty()) return done();
+  return reasons;
+}
 
+Status carry_tensors(Carried carried, const Catalogue& source, const std::filesystem::path& folder, Conversion& conversion) {
+  if (carried.empty()) return done();
   HuggingFaceLayoutRequest request{.tensors = {}, .reference = {}, .max_shard_size = std::numeric_limits<std::uint64_t>::max(), .texts = {}};
-  for (const auto& [name, reason] : reasons) {
+  request.tensors.reserve(carried.size());
+  conversion.carried.reserve(conversion.carried.size() + carried.size());
+  for (auto& [name, reason] : carried) {
     const auto& stored = source.tensors.find(name)->second;
     request.tensors.push_back({name, stored.dtype, stored.shape});
-    conversion.carried.push_back({name, reason, kDeclared});
+    conversion.carried.push_back({name, std::move(reason), kDeclared});
   }
+  carried.clear();
   auto layout = lay_out_hugging_face(request);
   if (!layout) return std::move(layout).error();
   auto& plan = conversion.plan;
@@ -38,6 +43,8 @@ Status carry_tensors(const EquationSet& set, const Catalogue& source, const std:
     for (auto& slot : literal.checksums) slot.tensor += static_cast<std::uint32_t>(plan.tensors.size());
     plan.literals.push_back(std::move(literal));
   }
+  request.tensors = {};
+  plan.tensors.reserve(plan.tensors.size() + layout->tensors.size());
   for (auto& tensor : layout->tensors) {
     tensor.file += first;
     const auto& stored = source.tensors.find(tensor.name)->second;

@@ -2,7 +2,9 @@
 // Tensors that Megatron has no place for: kept beside its checkpoint, in one safetensors file.
 
 #include <filesystem>
-#include <optional>
+#include <functional>
+#include <map>
+#include <string>
 #include <string_view>
 
 #include "conversion/conversion.hpp"
@@ -14,9 +16,13 @@ namespace weighbridge {
 
 inline constexpr std::string_view kCarriedTensors = "carried.safetensors";
 
-// Adds that file, in `folder` of the output, with every tensor of `source` that is declared as carried and the scales of
-// decoded ones; nothing if there is none. plan.sources must begin with the files of `source`.
-Status carry_tensors(const EquationSet& set, const Catalogue& source, const std::filesystem::path& folder, Conversion& conversion);
+// Names and reasons: every tensor of `source` that is declared as carried and the scales of decoded ones.
+using Carried = std::map<std::string, std::string, std::less<>>;
+Carried carried_by(const EquationSet& set, const Catalogue& source);
+
+// Adds that file with those tensors in `folder` of the output; nothing if there is none. plan.sources must begin with the files
+// of `source`.
+Status carry_tensors(Carried carried, const Catalogue& source, const std::filesystem::path& folder, Conversion& conversion);
 
 // What such a file of a checkpoint holds; empty if `folder` has none.
 Result<Catalogue> read_carried_tensors(const std::filesystem::path& folder);

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <boost/json/object.hpp>
@@ -73,15 +74,15 @@ struct ReshardOptions {
 struct Named {
   std::string name;
   std::string reason;
-  std::string rule;
+  std::string_view rule;  // one of those below
 };
 
-inline constexpr auto kDeclared = "declared by the family";
-inline constexpr auto kVocabularyRule = "the equation says that it is a vocabulary";
-inline constexpr auto kConstantRule = "the equation is a constant";
-inline constexpr auto kNotStrict = "--not-strict";
-inline constexpr auto kSideFileRule = "files beside the weights are copied whole";
-inline constexpr auto kTrainingRule = "only weights are converted";
+inline constexpr std::string_view kDeclared = "declared by the family";
+inline constexpr std::string_view kVocabularyRule = "the equation says that it is a vocabulary";
+inline constexpr std::string_view kConstantRule = "the equation is a constant";
+inline constexpr std::string_view kNotStrict = "--not-strict";
+inline constexpr std::string_view kSideFileRule = "files beside the weights are copied whole";
+inline constexpr std::string_view kTrainingRule = "only weights are converted";
 
 // What the proof covers. Every element of the inputs is used once, every one of the outputs written once.
 struct Proven {

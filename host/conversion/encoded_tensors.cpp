@@ -23,7 +23,7 @@ DType usual_scale_type(Codec codec) {
 
 }  // namespace
 
-std::vector<EncodedPart> encoded_parts(const std::vector<Leaf>& leaves, const Decoding& decoding, DType held, const Catalogue& known) {
+std::vector<EncodedPart> encoded_parts(const std::deque<Leaf>& leaves, const Decoding& decoding, DType held, const Catalogue& known) {
   const auto stored = [&](std::uint32_t leaf) -> const StoredTensor* {
     const auto found = known.tensors.find(leaves[leaf].name);
     return found == known.tensors.end() ? nullptr : &found->second;

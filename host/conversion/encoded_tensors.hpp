@@ -17,6 +17,6 @@ struct EncodedPart {
 
 // The data of a decoded leaf and, where it has them, the scales, as `known` stores them; `held`: the type of the values in
 // the Megatron checkpoint.
-std::vector<EncodedPart> encoded_parts(const std::vector<Leaf>& leaves, const Decoding& decoding, DType held, const Catalogue& known);
+std::vector<EncodedPart> encoded_parts(const std::deque<Leaf>& leaves, const Decoding& decoding, DType held, const Catalogue& known);
 
 }  // namespace weighbridge

@@ -128,8 +128,11 @@ Status fill_exported(const std::vector<ExportedTensor>& exported, const Equation
       for (auto& extent : stored.extents) extent.file += first_known;
       if (auto status = append_copies(identity_map(element_count(stored.shape).value_or(0)), stored, output.dtype, 0, output.copies); !status) return status;
     } else if (tensor.leaf) {
-      output.encoding = tensor.encoding;
-      if (output.encoding && output.encoding->original) output.encoding->original->source_file += first_known;
+      if (tensor.encoding) {
+        auto encoding = *tensor.encoding;
+        if (encoding.original) encoding.original->source_file += first_known;
+        output.encoding = std::make_shared<const Encoding>(std::move(encoding));
+      }
       const auto dtype = output.encoding ? DType::f32 : output.dtype;
       for (const auto& [equation, piece] : uses[*tensor.leaf])
         if (auto status = append_copies(piece->map.inverse(), parameters[equation], dtype, -piece->addend, output.copies); !status) return status;

@@ -45,15 +45,81 @@ bool is_tokenizer_file(const std::filesystem::path& path) {
 }
 
 // Tokenizer files go to where Megatron-Bridge looks for them, everything else of the source beside them.
-void carry_side_files(const HuggingFaceRepository& repository, const MegatronLayout& layout, std::int64_t iteration, Conversion& conversion) {
+void carry_side_files(const HuggingFaceRepository& repository, const std::filesystem::path& tokenizer_folder, std::int64_t iteration, Conversion& conversion) {
   const auto kept = kept_folder(iteration);
   conversion.plan.carried.push_back({repository.folder / "config.json", kept / "config.json"});
   for (const auto& file : repository.side_files) {
-    const bool tokenizer = !layout.tokenizer.empty() && is_tokenizer_file(file.path);
-    conversion.plan.carried.push_back({file.source, (tokenizer ? layout.tokenizer : kept) / file.path});
+    const bool tokenizer = !tokenizer_folder.empty() && is_tokenizer_file(file.path);
+    conversion.plan.carried.push_back({file.source, (tokenizer ? tokenizer_folder : kept) / file.path});
   }
   for (const auto& file : conversion.plan.carried) conversion.carried.push_back({file.path.string(), "side file of the source", kSideFileRule});
   for (const auto& left : repository.left_out) conversion.notes.push_back(fmt::format("{} is not carried over: {}", left.name, left.reason));
+}
+
+// The Megatron side up to what fills it: plan, report and document. What only the equations need is gone when it returns,
+// which matters for a model of 100,000 tensors. Returns what is to be carried beside it.
+Result<Carried> lay_out_parameters(EquationSet set, const Catalogue& source, const ImportOptions& options, MegatronTarget& target,
+                                   boost::json::object& document, std::filesystem::path& tokenizer, Conversion& conversion) {
+  const auto rows = integer_field(document, "vocab_size").value_or(0);
+  const bool pad = options.make_vocab_size_divisible_by || rows % options.target.layout.tensor != 0;
+  const auto divisor = integer_field(document, "make_vocab_size_divisible_by").value_or(1);
+  if (pad) document["should_pad_vocab"] = true;
+
+  auto& plan = conversion.plan;
+  plan.sources = source.files;
+  auto tensors = tensors_of_leaves(set.algebra, source, plan);
+  if (!tensors) return tensors.error();
+
+  MegatronLayoutRequest request;
+  request.document = document;
+  request.parameters.reserve(set.equations.size());
+  for (const auto& equation : set.equations) {
+    std::optional<std::int64_t> padded;
+    if (equation.vocabulary && pad) padded = padded_rows(equation.expression.shape[0], divisor, options.target.layout.tensor);
+    if (padded && *padded != equation.expression.shape[0])
+      conversion.padded.push_back({equation.live_name(), fmt::format("{} rows of zeros after {}", *padded - equation.expression.shape[0], equation.expression.shape[0]), kVocabularyRule});
+    request.parameters.push_back(live_parameter(equation, parameter_dtype(equation, *tensors, options, document), padded));
+  }
+  for (const auto& module : set.modules) request.modules.push_back(live_module(module));
+  auto layout = lay_out_megatron(target, request, conversion.notes);
+  if (!layout) return layout.error();
+
+  plan.files = std::move(layout->files);
+  plan.tensors = std::move(layout->tensors);
+  plan.literals = std::move(layout->literals);
+  std::int64_t cast_tensors = 0;
+  if (auto status = fill_constants(*layout, set, options.hugging_face, plan.tensors); !status) return status.error();
+  for (std::size_t i = 0; i < set.equations.size(); ++i) {
+    const auto& equation = set.equations[i];
+    if (const auto constant = equation.expression.constant)
+      conversion.synthesised.push_back({equation.live_name(), fmt::format("{} everywhere; Hugging Face has no such tensor", *constant), kConstantRule});
+    for (const auto& piece : equation.expression.pieces) {
+      const auto& stored = (*tensors)[piece.leaf];
+      const auto dtype = request.parameters[i].dtype;
+      const bool decoded = set.algebra.leaves()[piece.leaf].decoding.has_value();
+      cast_tensors += !decoded && stored.dtype != dtype && bits(stored.dtype) >= bits(dtype);
+    }
+  }
+  const auto origins = [&](std::size_t number) {
+    std::vector<Origin> found;
+    for (const auto& piece : set.equations[number].expression.pieces) found.push_back({&piece.map, &(*tensors)[piece.leaf], piece.addend});
+    return found;
+  };
+  if (auto status = fill_parameters(*layout, request.parameters, origins, options.hugging_face, plan.tensors); !status) return status.error();
+  if (!plan.decoded.empty())
+    conversion.notes.push_back(fmt::format("{} tensors are decoded from block-scaled storage", plan.decoded.size()));
+  if (cast_tensors > 0)
+    conversion.notes.push_back(fmt::format("{} tensors change their type to that of the model ({}); values are rounded to nearest",
+                                           cast_tensors, string_field(document, "params_dtype").value_or("")));
+  conversion.mapped = static_cast<std::int64_t>(set.equations.size());
+  conversion.training_flags = layout->flags;
+  tokenizer = layout->tokenizer;
+  for (const auto& leaf : set.algebra.leaves()) {
+    if (leaf.storage) continue;  // what is decoded from it counts
+    ++conversion.proven.input_tensors;
+    conversion.proven.input_elements += element_count(leaf.shape).value_or(0);
+  }
+  return carried_by(set, source);
 }
 
 }  // namespace
@@ -84,69 +150,19 @@ Result<Conversion> prepare_import(const ImportOptions& options, Registry& regist
   if (auto status = check_use(*set, repository->catalogue, options.hugging_face.string(), options.strict, conversion, largest); !status)
     return status.error();
 
-  const auto rows = integer_field(*document, "vocab_size").value_or(0);
-  const bool pad = options.make_vocab_size_divisible_by || rows % options.target.layout.tensor != 0;
-  const auto divisor = integer_field(*document, "make_vocab_size_divisible_by").value_or(1);
-  if (pad) (*document)["should_pad_vocab"] = true;
-
-  auto& plan = conversion.plan;
-  plan.sources = repository->catalogue.files;
-  auto tensors = tensors_of_leaves(set->algebra, repository->catalogue, plan);
-  if (!tensors) return tensors.error();
-
-  MegatronLayoutRequest request;
-  request.document = *document;
-  for (const auto& equation : set->equations) {
-    std::optional<std::int64_t> padded;
-    if (equation.vocabulary && pad) padded = padded_rows(equation.expression.shape[0], divisor, options.target.layout.tensor);
-    if (padded && *padded != equation.expression.shape[0])
-      conversion.padded.push_back({equation.live_name(), fmt::format("{} rows of zeros after {}", *padded - equation.expression.shape[0], equation.expression.shape[0]), kVocabularyRule});
-    request.parameters.push_back(live_parameter(equation, parameter_dtype(equation, *tensors, options, *document), padded));
-  }
-  for (const auto& module : set->modules) request.modules.push_back(live_module(module));
-  auto layout = lay_out_megatron(target, request, conversion.notes);
-  if (!layout) return layout.error();
-
-  plan.files = std::move(layout->files);
-  plan.tensors = std::move(layout->tensors);
-  plan.literals = std::move(layout->literals);
-  std::int64_t cast_tensors = 0;
-  if (auto status = fill_constants(*layout, *set, options.hugging_face, plan.tensors); !status) return status.error();
-  for (std::size_t i = 0; i < set->equations.size(); ++i) {
-    const auto& equation = set->equations[i];
-    if (const auto constant = equation.expression.constant)
-      conversion.synthesised.push_back({equation.live_name(), fmt::format("{} everywhere; Hugging Face has no such tensor", *constant), kConstantRule});
-    for (const auto& piece : equation.expression.pieces) {
-      const auto& stored = (*tensors)[piece.leaf];
-      const auto dtype = request.parameters[i].dtype;
-      const bool decoded = set->algebra.leaves()[piece.leaf].decoding.has_value();
-      cast_tensors += !decoded && stored.dtype != dtype && bits(stored.dtype) >= bits(dtype);
-    }
-  }
-  const auto origins = [&](std::size_t number) {
-    std::vector<Origin> found;
-    for (const auto& piece : set->equations[number].expression.pieces) found.push_back({&piece.map, &(*tensors)[piece.leaf], piece.addend});
-    return found;
-  };
-  if (auto status = fill_parameters(*layout, request.parameters, origins, options.hugging_face, plan.tensors); !status) return status.error();
-  if (!plan.decoded.empty())
-    conversion.notes.push_back(fmt::format("{} tensors are decoded from block-scaled storage", plan.decoded.size()));
-  if (cast_tensors > 0)
-    conversion.notes.push_back(fmt::format("{} tensors change their type to that of the model ({}); values are rounded to nearest",
-                                           cast_tensors, string_field(*document, "params_dtype").value_or("")));
-  if (auto status = carry_tensors(*set, repository->catalogue, kept_folder(options.target.iteration), conversion); !status) return status.error();
   const auto index = source_index_text(*repository);
+  repository->weight_map = {};
+  repository->weight_files = {};
+  std::filesystem::path tokenizer;
+  auto carried = lay_out_parameters(*std::move(set), repository->catalogue, options, target, *document, tokenizer, conversion);
+  if (!carried) return carried.error();
+  if (auto status = carry_tensors(*std::move(carried), repository->catalogue, kept_folder(options.target.iteration), conversion); !status)
+    return status.error();
+  auto& plan = conversion.plan;
   plan.files.push_back({kept_folder(options.target.iteration) / kSourceIndex, index.size()});
   plan.literals.push_back({static_cast<std::uint32_t>(plan.files.size() - 1), 0, index, {}});
-  carry_side_files(*repository, *layout, options.target.iteration, conversion);
-  conversion.mapped = static_cast<std::int64_t>(set->equations.size());
-  conversion.training_flags = layout->flags;
-  conversion.megatron = std::move(*document);
-  for (const auto& leaf : set->algebra.leaves()) {
-    if (leaf.storage) continue;  // what is decoded from it counts
-    ++conversion.proven.input_tensors;
-    conversion.proven.input_elements += element_count(leaf.shape).value_or(0);
-  }
+  carry_side_files(*repository, tokenizer, options.target.iteration, conversion);
+  conversion.megatron = *std::move(document);
   count_bytes(conversion);
   return conversion;
 }

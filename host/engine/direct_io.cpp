@@ -28,8 +28,8 @@ std::int64_t uninterrupted(Call call) {
 
 }  // namespace
 
-DirectReader::DirectReader(Files& files, std::span<std::byte> bounce, std::uint64_t least)
-    : files_{&files}, bounce_{bounce}, least_{least}, cached_{files}, direct_{files}, works_{least > 0 && bounce.size() >= 2 * kDirectAlignment} {}
+DirectReader::DirectReader(Files& files, std::span<std::byte> bounce, std::uint64_t least, std::span<std::byte> block)
+    : files_{&files}, bounce_{bounce}, block_{block}, least_{least}, cached_{files}, direct_{files}, works_{least > 0 && bounce.size() >= 2 * kDirectAlignment} {}
 
 Status DirectReader::read(const std::filesystem::path& path, std::uint64_t offset, std::span<std::byte> into, std::string_view subject) {
   const auto descriptor = cached_.get(path, O_RDONLY);
@@ -69,6 +69,47 @@ Result<std::size_t> DirectReader::read_around(const std::filesystem::path& path,
     filled += useful;
   }
   return filled;
+}
+
+Status DirectReader::read_near(const std::filesystem::path& path, std::uint64_t offset, std::span<std::byte> into, std::uint64_t end,
+                               std::string_view subject) {
+  if (keeps_blocks() && !held_.covers(path, offset, into.size()) && !in_cache_.covers(path, offset, into.size()))
+    if (auto filled = fill_block(path, offset, end, subject); !filled) return filled;
+  if (!held_.covers(path, offset, into.size())) return read(path, offset, into, subject);
+  std::memcpy(into.data(), block_.data() + (offset - held_.begin), into.size());
+  return done();
+}
+
+// After it, the block or the range in the cache begins at or before `offset`, as far as that is possible.
+Status DirectReader::fill_block(const std::filesystem::path& path, std::uint64_t offset, std::uint64_t end, std::string_view subject) {
+  if (end > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()) - kDirectAlignment || offset >= end) return done();
+  const auto begin = rounded_down(offset);
+  const auto size = static_cast<std::size_t>(std::min<std::uint64_t>(block_.size(), rounded_up(end) - begin));
+  const auto descriptor = cached_.get(path, O_RDONLY);
+  if (!descriptor) return descriptor.error();
+  if (files_->is_cached(*descriptor, static_cast<std::int64_t>(begin), size) != 0) {
+    in_cache_ = {&path, begin, begin + size};
+    return done();
+  }
+  const auto opened = direct_.get(path, O_RDONLY | O_DIRECT);
+  if (!opened) {
+    works_ = false;
+    return done();
+  }
+  held_ = {};
+  std::size_t filled = 0;
+  while (filled < size) {
+    const auto got = uninterrupted([&] { return files_->pread(*opened, block_.data() + filled, size - filled, static_cast<std::int64_t>(begin + filled)); });
+    if (got < 0 && unknown_here(errno)) {
+      works_ = false;
+      return done();
+    }
+    if (got < 0) return refused(errno, path, std::string{subject}, "read it around the cache");
+    filled += static_cast<std::size_t>(got);
+    if (static_cast<std::size_t>(got) % kDirectAlignment != 0 || got == 0) break;  // the file ends here
+  }
+  held_ = {&path, begin, begin + filled};
+  return done();
 }
 
 DirectWriter::DirectWriter(Files& files, std::uint64_t least) : files_{&files}, least_{least}, cached_{files}, direct_{files}, works_{least > 0} {}

@@ -22,17 +22,35 @@ inline constexpr std::size_t kDirectAlignment = 4096;
 class DirectReader {
  public:
   // `bounce` is aligned memory of a multiple of kDirectAlignment, at least two of them. Without it, or with `least` 0, there are
-  // no direct reads. Runs of `least` bytes and more are read around the cache if they are not in it.
-  DirectReader(Files& files, std::span<std::byte> bounce, std::uint64_t least);
+  // no direct reads. Runs of `least` bytes and more are read around the cache if they are not in it. `block` is such memory too;
+  // it may be empty.
+  DirectReader(Files& files, std::span<std::byte> bounce, std::uint64_t least, std::span<std::byte> block = {});
 
   Status read(const std::filesystem::path& path, std::uint64_t offset, std::span<std::byte> into, std::string_view subject);
+
+  bool keeps_blocks() const { return works_ && block_.size() >= 2 * kDirectAlignment; }
+  // The same for a short run of a range that ends at `end` and is read in order: what is not in the cache is read in blocks. The
+  // last one is kept, so that another reading of the same range finds it. `path` must outlive this.
+  Status read_near(const std::filesystem::path& path, std::uint64_t offset, std::span<std::byte> into, std::uint64_t end, std::string_view subject);
 
  private:
   // How many bytes could be read so; the rest is left to the cache.
   Result<std::size_t> read_around(const std::filesystem::path& path, std::uint64_t offset, std::span<std::byte> into, std::string_view subject);
 
+  Status fill_block(const std::filesystem::path& path, std::uint64_t offset, std::uint64_t end, std::string_view subject);
+
+  // Part of a file: what the block holds, or what was found to be in the page cache.
+  struct Range {
+    const std::filesystem::path* path{};
+    std::uint64_t begin{}, end{};
+    bool covers(const std::filesystem::path& of, std::uint64_t from, std::size_t size) const {
+      return path == &of && from >= begin && from <= end && size <= end - from;
+    }
+  };
+
   Files* files_;
-  std::span<std::byte> bounce_;
+  std::span<std::byte> bounce_, block_;
+  Range held_, in_cache_;
   std::uint64_t least_;
   OpenFiles cached_, direct_;
   bool works_;  // until a file system says otherwise

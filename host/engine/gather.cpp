@@ -4,8 +4,10 @@
 #include <array>
 #include <cassert>
 #include <cstdlib>
+#include <optional>
 
 #include "engine/rearrange.hpp"
+#include "engine/tensor_copies.hpp"
 
 namespace weighbridge {
 namespace {
@@ -119,9 +121,9 @@ Nest tile_in_scratch(const Nest& nest, const Tiling& tiling, const Odometer& til
   return part;
 }
 
-// Reads every run of the innermost level straight into the window.
+// Reads every run of the innermost level straight into the window; with `near_end`, which is where the last one ends, in blocks.
 Status gather_runs(const Nest& nest, std::size_t outer, std::int64_t run, ByteSource& source, std::byte* window,
-                   std::int64_t window_begin) {
+                   std::int64_t window_begin, std::optional<std::uint64_t> near_end) {
   Odometer runs;
   for (std::size_t k = 0; k < outer; ++k) runs.level(nest.levels[k].extent, 1);
   do {
@@ -130,8 +132,9 @@ Status gather_runs(const Nest& nest, std::size_t outer, std::int64_t run, ByteSo
       from += nest.levels[k].source * runs.begin(k);
       to += nest.levels[k].target * runs.begin(k);
     }
-    auto read = source.read(static_cast<std::uint64_t>(from), {window + to, static_cast<std::size_t>(run)});
-    if (!read) return read;
+    const std::span<std::byte> into{window + to, static_cast<std::size_t>(run)};
+    const auto offset = static_cast<std::uint64_t>(from);
+    if (auto read = near_end ? source.read_near(offset, into, *near_end) : source.read(offset, into); !read) return read;
   } while (runs.next());
   return done();
 }
@@ -147,9 +150,11 @@ Status gather(const Nest& nest, const Element& element, ByteSource& source, Read
     auto run = nest.source_width;
     if (outer > 0 && nest.levels[outer - 1].source == run && nest.levels[outer - 1].target == run)
       run *= nest.levels[--outer].extent;
+    if (source.keeps_blocks() && row_cut(nest))
+      return gather_runs(nest, outer, run, source, window, window_begin, static_cast<std::uint64_t>(bounds(nest).source_end));
     const bool apart = std::all_of(nest.levels.begin(), nest.levels.begin() + static_cast<std::ptrdiff_t>(outer),
                                    [&](const Step& step) { return std::abs(step.source) - run > limits.gap; });
-    if (run >= limits.run || apart) return gather_runs(nest, outer, run, source, window, window_begin);
+    if (run >= limits.run || apart) return gather_runs(nest, outer, run, source, window, window_begin, {});
   }
 
   const auto tiling = tiling_of(nest, limits.gap, static_cast<std::int64_t>(scratch.size()));

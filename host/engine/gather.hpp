@@ -16,6 +16,9 @@ class ByteSource {
  public:
   virtual ~ByteSource() = default;
   virtual Status read(std::uint64_t offset, std::span<std::byte> into) = 0;  // all of `into`, or an error
+  // Whether it is good at reading short runs of a range one after another, in order, when it knows where the range ends.
+  virtual bool keeps_blocks() const { return false; }
+  virtual Status read_near(std::uint64_t offset, std::span<std::byte> into, std::uint64_t /*end*/) { return read(offset, into); }
 };
 
 // Thresholds in bytes; see Tuning.

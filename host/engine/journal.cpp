@@ -9,19 +9,21 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 
+#include "engine/direct_io.hpp"
+#include "engine/memory.hpp"
 #include "engine/records.hpp"
 
 namespace weighbridge {
 namespace {
 
-constexpr std::string_view kMagic = "weighbridge journal 1";
+constexpr std::string_view kMagic = "weighbridge journal 2";
 constexpr std::string_view kAnew = "Run it without --resume to start anew";
 
 std::string header_of(const RunIdentity& run) {
   RecordWriter record;
   record.add(kMagic);
   record.add(std::string_view{run.maker});
-  for (const auto number : {run.plan, run.schedule, run.windows, run.capacity, run.window, run.max_memory, run.folder}) record.add(number);
+  for (const auto number : {run.plan, run.schedule, run.windows, run.capacity, run.window, run.block, run.max_memory, run.folder}) record.add(number);
   add_identities(record, run.sources);
   return record.framed();
 }
@@ -31,10 +33,11 @@ std::optional<RunIdentity> parse_header(std::string_view bytes) {
   if (record.text() != kMagic) return std::nullopt;
   RunIdentity run;
   run.maker = record.text();
-  for (auto* number : {&run.plan, &run.schedule, &run.windows, &run.capacity, &run.window, &run.max_memory, &run.folder}) *number = record.number64();
+  for (auto* number : {&run.plan, &run.schedule, &run.windows, &run.capacity, &run.window, &run.block, &run.max_memory, &run.folder}) *number = record.number64();
   run.sources = read_identities(record);
   if (!record.complete() || record.left() > 0) return std::nullopt;
-  if (run.window < 8 || run.window > run.capacity || run.capacity > std::uint64_t{1} << 40) return std::nullopt;  // no run has such windows
+  if (run.window < 8 || run.window > run.capacity || run.capacity > std::uint64_t{1} << 40 || run.block > kUsualBlock || run.block % kDirectAlignment != 0)
+    return std::nullopt;  // no run has such windows
   return run;
 }
 

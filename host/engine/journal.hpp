@@ -22,7 +22,7 @@ struct RunIdentity {
   std::vector<FileIdentity> sources;
   // How it cut its work: the windows that the journal numbers.
   std::uint64_t schedule{}, windows{};
-  std::uint64_t capacity{}, window{}, max_memory{};
+  std::uint64_t capacity{}, window{}, block{}, max_memory{};
   std::uint64_t folder{};  // inode of the folder of the unfinished output
 };
 

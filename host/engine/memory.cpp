@@ -61,7 +61,8 @@ Result<Budget> share_out(const RunOptions& options, std::uint64_t resident) {
   auto share = available / budget.threads;
   if (share >= 8 * kBounce && options.tuning.direct > 0) {
     budget.bounce = kBounce;
-    share -= kBounce + 2 * kDirectAlignment;  // a window lies in memory as in its file
+    budget.block = std::min(kUsualBlock, share / 8 / kDirectAlignment * kDirectAlignment);
+    share -= budget.bounce + budget.block + 2 * kDirectAlignment;  // a window lies in memory as in its file
   }
   const auto scratch =
       options.tuning.scratch > 0 ? options.tuning.scratch : std::clamp(share / 8, kLeastScratch, kUsualScratch);

@@ -20,6 +20,8 @@ inline constexpr std::uint64_t kMemoryReserve = 8 << 20;
 // options.threads, or as many as the machine has, at most 8: storage is the limit long before.
 unsigned wanted_threads(const RunOptions& options);
 
+inline constexpr std::uint64_t kUsualBlock = 8 << 20;  // Budget::block at its largest
+
 // What each worker gets.
 struct Budget {
   unsigned threads{};
@@ -27,6 +29,7 @@ struct Budget {
   std::size_t window{};    // what a tensor that is read in order uses, at most capacity
   std::size_t scratch{};
   std::size_t bounce{};    // for reads around the page cache; 0 where memory is too scarce for them
+  std::size_t block{};     // source rows that several tensors share; 0 likewise
 };
 
 // Shares out options.max_memory less `resident` (what the process holds already). Fewer threads are better than windows

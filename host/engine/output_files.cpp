@@ -94,7 +94,7 @@ Status write_literals(Files& files, const Plan& plan, const std::vector<std::uin
       open = std::move(*opened);
     }
     last = &literal;
-    auto bytes = literal.bytes;
+    auto bytes = literal.bytes.text();
     for (const auto& slot : literal.checksums)
       for (unsigned i = 0; i < 4; ++i)
         bytes[slot.position + i] = static_cast<char>(checksums[slot.tensor] >> (8 * i) & 0xff);
@@ -105,11 +105,9 @@ Status write_literals(Files& files, const Plan& plan, const std::vector<std::uin
   return done();
 }
 
-Status sync_tensors(Files& files, const Plan& plan, const Schedule& schedule, std::uint64_t first, std::uint64_t last,
-                    const std::filesystem::path& folder, const std::stop_token& stop) {
-  if (first == last) return done();
-  const auto from = schedule.window(first).tensor, to = schedule.window(last - 1).tensor;
-  for (auto file = plan.tensors[from].file; file <= plan.tensors[to].file; ++file) {
+Status sync_tensors(Files& files, const Plan& plan, const std::set<std::uint32_t>& written, const std::filesystem::path& folder,
+                    const std::stop_token& stop) {
+  for (const auto file : written) {
     if (stop.stop_requested()) return stopped_error();
     if (auto synced = sync_file(files, folder / plan.files[file].path); !synced) return synced;
   }

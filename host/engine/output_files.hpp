@@ -3,13 +3,13 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <set>
 #include <stop_token>
 #include <vector>
 
 #include "engine/files.hpp"
 #include "engine/memory.hpp"
 #include "engine/progress_meter.hpp"
-#include "engine/schedule.hpp"
 #include "mapping/plan.hpp"
 #include "tensor/result.hpp"
 
@@ -27,9 +27,9 @@ Status carry_files(Files& files, const Plan& plan, const std::vector<std::uint64
 Status write_literals(Files& files, const Plan& plan, const std::vector<std::uint32_t>& checksums,
                       const std::filesystem::path& folder, const std::stop_token& stop, ProgressMeter& progress);
 
-// Syncs the files with the tensors that windows [first, last) are of: what a process wrote that does not make the files.
-Status sync_tensors(Files& files, const Plan& plan, const Schedule& schedule, std::uint64_t first, std::uint64_t last,
-                    const std::filesystem::path& folder, const std::stop_token& stop);
+// Syncs files of the plan, by number: what a process wrote that does not make the files.
+Status sync_tensors(Files& files, const Plan& plan, const std::set<std::uint32_t>& written, const std::filesystem::path& folder,
+                    const std::stop_token& stop);
 
 // Syncs every file and then every folder, inner ones first.
 Status sync_all(Files& files, const Plan& plan, const std::filesystem::path& folder, const std::stop_token& stop);

@@ -129,14 +129,20 @@ Result<std::uint64_t> copied_bytes(const Plan& plan, const OutputTensor& tensor,
   return count * sizeof(float);
 }
 
-// One tensor's copies; the widest pitch among them. `sizes` are those of files and decoded sources.
-Result<std::int64_t> check_tensor(const Plan& plan, const OutputTensor& tensor,
+// How a tensor's copies ask for it to be cut.
+struct Cutting {
+  std::int64_t pitch{};  // the widest among them
+  std::optional<RowCut> rows;
+};
+
+// One tensor's copies. `sizes` are those of files and decoded sources.
+Result<Cutting> check_tensor(const Plan& plan, const OutputTensor& tensor,
                                   const std::vector<std::uint64_t>& sizes) {
   const auto total = copied_bytes(plan, tensor, sizes);
   if (!total) return total.error();
   const auto copies = TensorCopies::make(tensor);
   if (!copies) return copies.error();
-  std::int64_t pitch = 0;
+  Cutting cutting;
   for (const auto& copy : copies->all()) {
     if (copy.source_file >= sizes.size())
       return faulty("", tensor.name, fmt::format("source file {} does not exist", copy.source_file));
@@ -152,12 +158,13 @@ Result<std::int64_t> check_tensor(const Plan& plan, const OutputTensor& tensor,
       return faulty("", tensor.name,
                     fmt::format("bytes {} to {} are to be written and the tensor has {}", range.target_begin,
                                 range.target_end, tensor.bytes));
-    pitch = std::max(pitch, scattered_pitch(copy.nest));
+    cutting.pitch = std::max(cutting.pitch, scattered_pitch(copy.nest));
   }
   const auto written = static_cast<std::uint64_t>(copies->bytes());
   if (written > *total || (written < *total && !tensor.padded))
     return faulty("", tensor.name, fmt::format("copies write {} of its {} bytes", written, *total));
-  return pitch;
+  if (copies->all().size() == 1 && copies->all().front().element.moves_bits()) cutting.rows = row_cut(copies->all().front().nest);
+  return cutting;
 }
 
 }  // namespace
@@ -181,9 +188,9 @@ Result<Checked> check_plan(const Plan& plan, Files& files, const Budget& budget)
   }
   if (auto checked = check_decoded(plan, sizes); !checked) return checked.error();
   for (const auto& tensor : plan.tensors) {
-    const auto pitch = check_tensor(plan, tensor, sizes);
-    if (!pitch) return pitch.error();
-    result.schedule.add(tensor, *pitch, budget);
+    const auto cutting = check_tensor(plan, tensor, sizes);
+    if (!cutting) return cutting.error();
+    result.schedule.add(tensor, cutting->pitch, budget, cutting->rows);
   }
   for (const auto& file : plan.carried) {
     const auto size = size_of(files, file.source);

@@ -12,7 +12,7 @@ void tell(const RunOptions& options, const std::string& line) {
   if (options.tell) options.tell(line);
 }
 
-std::size_t of_one_worker(const Budget& budget, std::uint64_t capacity) { return budget.bounce + capacity + budget.scratch; }
+std::size_t of_one_worker(const Budget& budget, std::uint64_t capacity) { return budget.bounce + budget.block + capacity + budget.scratch; }
 
 // Workers whose buffers are of the earlier run's size. What the program itself takes varies a little from run to run.
 unsigned threads_that_fit(const Budget& budget, std::uint64_t capacity) {
@@ -66,6 +66,7 @@ Status adopt_windows(Budget& budget, const RunIdentity& before, const RunOptions
   budget.threads = std::max(threads, 1u);
   budget.capacity = static_cast<std::size_t>(before.capacity);
   budget.window = static_cast<std::size_t>(before.window);
+  budget.block = static_cast<std::size_t>(before.block);
   return done();
 }
 
@@ -73,7 +74,7 @@ Result<RunIdentity> identity_of(Files& files, const Plan& plan, const Schedule& 
   auto sources = identify_sources(files, plan);
   if (!sources) return sources.error();
   return RunIdentity{options.recovery.maker, fingerprint(plan), *std::move(sources), fingerprint(schedule, plan.tensors.size()), schedule.windows(),
-                     budget.capacity,        budget.window,     options.max_memory,  0};
+                     budget.capacity,        budget.window,     budget.block,        options.max_memory, 0};
 }
 
 Status check_earlier(Files& files, const Journal& earlier, const RunIdentity& now, const Staging& staging, const Plan& plan, const Checked& checked) {

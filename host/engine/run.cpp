@@ -5,6 +5,7 @@
 #include <chrono>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <system_error>
@@ -18,6 +19,7 @@
 #include "engine/files.hpp"
 #include "engine/finished.hpp"
 #include "engine/memory.hpp"
+#include "engine/order.hpp"
 #include "engine/output_files.hpp"
 #include "engine/preflight.hpp"
 #include "engine/progress_meter.hpp"
@@ -81,13 +83,14 @@ Status run_workers(Job& job, std::vector<Worker>& workers, Team& team) {
 
 // Everyone's buffers the same, so that all cut the work into the same windows.
 Status settle(Budget& budget, Team& team) {
-  std::array<std::uint64_t, 5> sizes{budget.threads, budget.capacity, budget.window, budget.scratch, budget.bounce};
+  std::array<std::uint64_t, 6> sizes{budget.threads, budget.capacity, budget.window, budget.scratch, budget.bounce, budget.block};
   if (auto status = team.least(sizes); !status) return status;
   budget.threads = static_cast<unsigned>(sizes[0]);
   budget.capacity = sizes[1];
   budget.window = sizes[2];
   budget.scratch = sizes[3];
   budget.bounce = sizes[4];
+  budget.block = sizes[5];
   return done();
 }
 
@@ -99,7 +102,7 @@ Status same_plan(const Plan& plan, const Schedule& schedule, Team& team) {
   add(schedule.windows());
   for (const auto& file : plan.files) add(file.size);
   for (const auto& tensor : plan.tensors) add(tensor.offset), add(tensor.bytes), add(tensor.copies.size());
-  for (const auto& literal : plan.literals) digest = crc32(literal.bytes, digest);
+  for (const auto& literal : plan.literals) digest = crc32(literal.bytes.text(), digest);
   std::array<std::uint64_t, 2> range{digest, ~std::uint64_t{digest}};
   if (auto status = team.least(range); !status) return status;
   if (range[0] == digest && range[1] == ~std::uint64_t{digest}) return done();
@@ -107,9 +110,20 @@ Status same_plan(const Plan& plan, const Schedule& schedule, Team& team) {
                "Run them where all see the same source and the same program"};
 }
 
-// The first of `count` windows that process `rank` of `size` fills.
+// The first of `count` groups that process `rank` of `size` fills.
 std::uint64_t share_begin(std::uint64_t count, std::uint64_t rank, std::uint64_t size) {
   return count / size * rank + std::min(rank, count % size);
+}
+
+// The files that groups [first, last) write to.
+std::set<std::uint32_t> written_files(const Plan& plan, const Schedule& schedule, const Order& order, std::uint64_t first, std::uint64_t last) {
+  std::set<std::uint32_t> files;
+  std::vector<std::uint64_t> windows;
+  for (auto group = first; group < last; ++group) {
+    order.group(group, windows);
+    for (const auto number : windows) files.insert(plan.tensors[schedule.window(number).tensor].file);
+  }
+  return files;
 }
 
 std::vector<FileReport> file_reports(const Plan& plan, const std::vector<std::uint64_t>& carried_sizes) {
@@ -208,9 +222,10 @@ Result<RunReport> run(const Plan& plan, const std::filesystem::path& destination
   const auto wanted = checksummed_tensors(plan);
   std::vector<std::uint32_t> window_checksums(schedule.windows());
   const auto rank = static_cast<std::uint64_t>(team.rank()), size = static_cast<std::uint64_t>(team.size());
-  const auto first = share_begin(schedule.windows(), rank, size), last = share_begin(schedule.windows(), rank + 1, size);
+  const auto order = Order::of(plan, schedule);
+  const auto first = share_begin(order.groups(), rank, size), last = share_begin(order.groups(), rank + 1, size);
   ProgressMeter progress{options.progress, checked->output_bytes / size};
-  Job job{plan, schedule, folder, options, files, progress, wanted, window_checksums, last, first};
+  Job job{plan, schedule, folder, options, files, progress, wanted, window_checksums, order, last, first};
   std::optional<DurableProgress> durable;
   std::vector<bool> done_before;
   RunReport report;
@@ -252,7 +267,7 @@ Result<RunReport> run(const Plan& plan, const std::filesystem::path& destination
   if (auto prepared = team.agree(prepare()); !prepared) return prepared.error();
 
   auto worked = run_workers(job, workers, team);
-  if (worked && !team.leads()) worked = sync_tensors(files, plan, schedule, first, last, folder, options.stop);
+  if (worked && !team.leads()) worked = sync_tensors(files, plan, written_files(plan, schedule, order, first, last), folder, options.stop);
   if (!worked) team.give_up();
   if (auto agreed = team.agree(worked); !agreed) return given_up(agreed.error());
   if (auto summed = team.sum(std::span{window_checksums}); !summed) return summed.error();
@@ -283,7 +298,7 @@ Result<RunReport> run(const Plan& plan, const std::filesystem::path& destination
   report.peak_resident = ~peak[0];
   report.threads = budget->threads;
   report.processes = static_cast<unsigned>(size);
-  report.buffer_bytes = budget->threads * (budget->bounce + budget->capacity + budget->scratch);
+  report.buffer_bytes = budget->threads * (budget->bounce + budget->block + budget->capacity + budget->scratch);
   report.files = file_reports(plan, checked->carried_sizes);
   return report;
 }

@@ -19,11 +19,20 @@ std::int64_t rounded_down(std::int64_t limit, std::int64_t unit) {
 
 }  // namespace
 
-void Schedule::add(const OutputTensor& tensor, std::int64_t pitch, const Budget& budget) {
+void Schedule::add(const OutputTensor& tensor, std::int64_t pitch, const Budget& budget, const std::optional<RowCut>& row_cut) {
   if (tensor.encoding) {  // whole strips of blocks, with room for the values of one behind the window
     const auto shape = encoded_shape(*tensor.encoding);
     const auto room = static_cast<std::int64_t>(budget.capacity) - shape.strip_values * static_cast<std::int64_t>(sizeof(float)) - 8;
     const auto size = rounded_down(std::min(static_cast<std::int64_t>(budget.window), room), shape.strip_bytes);
+    Cut cut{windows(), 0, 0, size, static_cast<std::int64_t>(tensor.bytes)};
+    cut.count = static_cast<std::uint64_t>((cut.bytes + size - 1) / size);
+    cuts_.push_back(cut);
+    return;
+  }
+  if (row_cut && pitch == 0 && row_cut->stride <= static_cast<std::int64_t>(budget.block / 2)) {
+    // Whole rows, as many as a block holds, so that tensors that share them are cut at the same ones.
+    const auto rows = (static_cast<std::int64_t>(budget.block) - 2 * kPage) / row_cut->stride;
+    const auto size = std::min(rounded_down(static_cast<std::int64_t>(budget.window), row_cut->run), rows * row_cut->run);
     Cut cut{windows(), 0, 0, size, static_cast<std::int64_t>(tensor.bytes)};
     cut.count = static_cast<std::uint64_t>((cut.bytes + size - 1) / size);
     cuts_.push_back(cut);

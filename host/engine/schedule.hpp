@@ -3,9 +3,11 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "engine/memory.hpp"
+#include "engine/tensor_copies.hpp"
 #include "mapping/plan.hpp"
 
 namespace weighbridge {
@@ -18,8 +20,9 @@ struct Window {
 
 class Schedule {
  public:
-  // Tensors are added in the plan's order. `pitch` is what scattered_pitch says of their copies, the largest.
-  void add(const OutputTensor& tensor, std::int64_t pitch, const Budget& budget);
+  // Tensors are added in the plan's order. `pitch` is what scattered_pitch says of their copies, the largest; `cut` what row_cut
+  // says of a tensor of one copy.
+  void add(const OutputTensor& tensor, std::int64_t pitch, const Budget& budget, const std::optional<RowCut>& cut = {});
 
   std::uint64_t windows() const noexcept { return cuts_.empty() ? 0 : cuts_.back().first + cuts_.back().count; }
   Window window(std::uint64_t number) const;

@@ -60,4 +60,18 @@ std::int64_t scattered_pitch(const Nest& nest) {
   return 0;
 }
 
+std::optional<RowCut> row_cut(const Nest& nest) {
+  constexpr std::int64_t kShortest = 512, kLongest = 256 << 10, kFurthest = 64;  // bytes, bytes, strides in a run
+  if (nest.empty || nest.source_width != nest.target_width) return std::nullopt;
+  auto outer = nest.depth;
+  auto run = nest.source_width;
+  if (outer > 0 && nest.levels[outer - 1].source == run && nest.levels[outer - 1].target == run) run *= nest.levels[--outer].extent;
+  if (outer == 0 || run < kShortest || run >= kLongest) return std::nullopt;
+  const RowCut cut{run, nest.levels[outer - 1].source};
+  if (cut.stride <= run || cut.stride / run > kFurthest || nest.levels[outer - 1].target != run) return std::nullopt;
+  for (auto k = outer - 1; k-- > 0;)
+    if (nest.levels[k].source < nest.levels[k + 1].source * nest.levels[k + 1].extent) return std::nullopt;
+  return cut;
+}
+
 }  // namespace weighbridge

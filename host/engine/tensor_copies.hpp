@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -39,5 +40,13 @@ class TensorCopies {
 // Output bytes that should be assembled together so that a source byte is read only once: the target pitch of the
 // part of a nest that visits the source out of order, 0 if it visits it in order. Order within a window is free.
 std::int64_t scattered_pitch(const Nest& nest);
+
+// A nest that takes `run` bytes of every `stride` of the source, in order and packed: a share of the columns of a matrix.
+// The bytes between are likely somebody else's share, and it is worth reading all of them once.
+struct RowCut {
+  std::int64_t run{}, stride{};
+};
+// Nothing where the runs are so short or long, or so far apart, that other ways of reading are better.
+std::optional<RowCut> row_cut(const Nest& nest);
 
 }  // namespace weighbridge

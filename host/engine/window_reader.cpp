@@ -31,8 +31,16 @@ Status WindowReader::FileSource::read(std::uint64_t offset, std::span<std::byte>
   return reader_.read_source(source_file_, offset, into);
 }
 
-WindowReader::WindowReader(const Plan& plan, Files& files, const Tuning& tuning, BeforeRead before_read, std::span<std::byte> bounce)
-    : plan_{&plan}, tuning_{&tuning}, before_read_{std::move(before_read)}, sources_{files, bounce, tuning.direct} {}
+bool WindowReader::FileSource::keeps_blocks() const { return reader_.sources_.keeps_blocks(); }
+
+Status WindowReader::FileSource::read_near(std::uint64_t offset, std::span<std::byte> into, std::uint64_t end) {
+  if (auto status = reader_.before_read_(into.size()); !status) return status;
+  return reader_.sources_.read_near(reader_.plan_->sources[source_file_], offset, into, end, reader_.plan_->tensors[*reader_.tensor_].name);
+}
+
+WindowReader::WindowReader(const Plan& plan, Files& files, const Tuning& tuning, BeforeRead before_read, std::span<std::byte> bounce,
+                           std::span<std::byte> block)
+    : plan_{&plan}, tuning_{&tuning}, before_read_{std::move(before_read)}, sources_{files, bounce, tuning.direct, block} {}
 
 Status WindowReader::fill(std::size_t tensor, std::int64_t begin, std::int64_t end, std::span<std::byte> target,
                           std::span<std::byte> scratch) {

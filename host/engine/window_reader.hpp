@@ -23,8 +23,9 @@ using BeforeRead = std::function<Status(std::uint64_t)>;
 // For one thread. Plan, files and tuning must outlive it; the plan must have passed check_plan.
 class WindowReader {
  public:
-  // `bounce` as of DirectReader.
-  WindowReader(const Plan& plan, Files& files, const Tuning& tuning, BeforeRead before_read, std::span<std::byte> bounce = {});
+  // `bounce` and `block` as of DirectReader.
+  WindowReader(const Plan& plan, Files& files, const Tuning& tuning, BeforeRead before_read, std::span<std::byte> bounce = {},
+               std::span<std::byte> block = {});
 
   // Puts bytes [begin, end) of tensor number `tensor` into `target`, which must have room for them. A window must not
   // cut an element. Windows of one tensor are best asked for in a row. `scratch` must hold an element. Of an encoded
@@ -39,6 +40,8 @@ class WindowReader {
    public:
     FileSource(WindowReader& reader, std::uint32_t source_file);
     Status read(std::uint64_t offset, std::span<std::byte> into) override;
+    bool keeps_blocks() const override;
+    Status read_near(std::uint64_t offset, std::span<std::byte> into, std::uint64_t end) override;
 
    private:
     WindowReader& reader_;

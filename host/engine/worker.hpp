@@ -11,6 +11,7 @@
 #include "engine/direct_io.hpp"
 #include "engine/files.hpp"
 #include "engine/memory.hpp"
+#include "engine/order.hpp"
 #include "engine/progress_meter.hpp"
 #include "engine/run.hpp"
 #include "engine/schedule.hpp"
@@ -44,8 +45,9 @@ struct Job {
   ProgressMeter& progress;
   const std::vector<bool>& checksummed;   // per tensor: whether its checksum is wanted
   std::vector<std::uint32_t>& checksums;  // per window; each is written by the worker that fills the window
-  std::uint64_t last{};                   // windows before this number are this process's
-  std::atomic<std::uint64_t> next{};      // number of the window to be taken next
+  const Order& order;
+  std::uint64_t last{};                   // groups of the order before this number are this process's
+  std::atomic<std::uint64_t> next{};      // number of the group to be taken next
   DurableProgress* durable{};       // null: nothing is kept of a run that ends early
   const std::vector<bool>* done{};  // per window: an earlier run has written it; null: none
   std::atomic<std::uint64_t> bytes_read{};
@@ -60,7 +62,7 @@ class Worker {
 
   const Buffer& buffer() const noexcept { return buffer_; }  // free until work() begins
   const EncodingTotals& encoding_totals() const { return reader_.encoding_totals(); }
-  // Takes windows until there is none left or the job is stopped. `team` is looked at between windows, by one worker.
+  // Takes groups of windows until there is none left or the job is stopped. `team` is looked at between them, by one worker.
   void work(Team* team = nullptr);
 
  private:
@@ -69,8 +71,8 @@ class Worker {
   Status make(std::uint64_t number);
 
   Job* job_;
-  Buffer buffer_;         // the bounce of direct reads, room for a window and up to a page before it, scratch
-  std::size_t bounce_;
+  Buffer buffer_;         // bounce and block of direct reads, room for a window and up to a page before it, scratch
+  std::size_t front_;     // of bounce and block
   std::size_t capacity_;
   WindowReader reader_;
   DirectWriter outputs_;

@@ -19,6 +19,13 @@ struct Placed {
   std::uint32_t number{};  // among the external records
 };
 
+// Literal bytes that more are added to.
+struct Run {
+  std::uint64_t offset{};
+  std::string bytes;
+  std::vector<ChecksumSlot> checksums;
+};
+
 // Writes the archive front to back: a run of literal bytes is open until external bytes come.
 class ArchiveWriter {
  public:
@@ -82,7 +89,7 @@ class ArchiveWriter {
 
   void close_run() {
     const auto next = position();
-    if (!run_.bytes.empty()) layout_.literals.push_back(std::move(run_));
+    if (!run_.bytes.empty()) layout_.literals.push_back({0, run_.offset, std::move(run_.bytes), std::move(run_.checksums)});
     run_ = {};
     run_.offset = next;
   }
@@ -148,7 +155,7 @@ class ArchiveWriter {
   }
 
   ArchiveLayout layout_;
-  Literal run_;
+  Run run_;
   std::vector<Placed> placed_;
 };
 

@@ -33,7 +33,7 @@ Result<std::string> write_torch_object(PickleValue root, std::span<const Storage
   auto pickle = write_pickle(root, described);
   if (!pickle) return std::move(pickle).error();
   auto layout = lay_out_torch_archive(records_of(std::move(*pickle), std::move(data)), prefix);
-  return std::move(layout.literals.front().bytes);  // nothing is external, so there is one run
+  return layout.literals.front().bytes.text();  // nothing is external, so there is one run
 }
 
 Result<ArchiveLayout> lay_out_torch_object(PickleValue root, std::span<const PickledStorage> storages,

@@ -71,8 +71,11 @@ Result<Expression> Algebra::tensor(std::string_view name, Shape shape) {
   if (name.empty()) return wrong("a tensor without a name");
   if (!count || *count == 0)
     return wrong(fmt::format("tensor {} of the impossible shape {}", name, to_string(shape)));
-  const auto [entry, fresh] = by_name_.try_emplace(std::string{name}, static_cast<std::uint32_t>(leaves_.size()));
-  if (fresh) leaves_.push_back({std::string{name}, shape, {}, false});
+  auto entry = by_name_.find(name);
+  if (entry == by_name_.end()) {
+    const auto number = static_cast<std::uint32_t>(leaves_.size());
+    entry = by_name_.emplace(leaves_.emplace_back(Leaf{std::string{name}, shape, {}, false}).name, number).first;
+  }
   if (leaves_[entry->second].storage) return wrong(fmt::format("tensor {} is used encoded and decoded", name));
   if (leaves_[entry->second].shape != shape)
     return wrong(fmt::format("tensor {} is said to be {} and {}", name, to_string(leaves_[entry->second].shape),

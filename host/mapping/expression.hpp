@@ -3,6 +3,7 @@
 // result and the strided maps that tie its elements to the tensors'.
 
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <optional>
 #include <string>
@@ -58,6 +59,10 @@ struct Expression {
 // mismatch and say what the operator needs.
 class Algebra {
  public:
+  Algebra() = default;
+  Algebra(Algebra&&) = default;
+  Algebra& operator=(Algebra&&) = default;
+
   Result<Expression> tensor(std::string_view name, Shape shape);  // one shape for one name
   Result<Expression> concat(std::int64_t axis, const std::vector<const Expression*>& operands) const;
   Result<Expression> interleave(std::int64_t axis, std::int64_t groups,
@@ -74,14 +79,14 @@ class Algebra {
   // `scales` may be null. Operands must be tensors as tensor() gives them, which no other expression uses.
   Result<Expression> decode(const BlockScaled& form, const Expression& data, const Expression* scales);
 
-  const std::vector<Leaf>& leaves() const { return leaves_; }
+  const std::deque<Leaf>& leaves() const { return leaves_; }
   std::optional<std::uint32_t> find(std::string_view name) const;  // a tensor on disk
 
  private:
   Result<std::uint32_t> storage_leaf(const Expression& operand, std::string_view what) const;
 
-  std::vector<Leaf> leaves_;
-  std::map<std::string, std::uint32_t, std::less<>> by_name_;
+  std::deque<Leaf> leaves_;                            // which stay where they are
+  std::map<std::string_view, std::uint32_t> by_name_;  // the names are those of leaves
 };
 
 }  // namespace weighbridge

@@ -4,11 +4,13 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "mapping/codec.hpp"
+#include "mapping/shared_bytes.hpp"
 #include "tensor/dtype.hpp"
 
 namespace weighbridge {
@@ -74,7 +76,7 @@ struct OutputTensor {
   DType dtype{};
   bool padded{};  // whether some elements are padding that no copy writes
   std::vector<Copy> copies;  // ordered by target offset
-  std::optional<Encoding> encoding{};
+  std::shared_ptr<const Encoding> encoding{};  // null: the copies write the elements themselves
   std::uint64_t filler{};  // the bits of an element of padding
 };
 
@@ -88,7 +90,7 @@ struct ChecksumSlot {
 struct Literal {
   std::uint32_t file{};
   std::uint64_t offset{};
-  std::string bytes;
+  SharedBytes bytes;
   std::vector<ChecksumSlot> checksums;
 };
 

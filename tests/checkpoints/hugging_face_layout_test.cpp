@@ -61,7 +61,7 @@ std::vector<std::string> shards_of(const HuggingFaceLayout& layout) {
 
 std::string literal_of(const HuggingFaceLayout& layout, std::string_view file) {
   for (const auto& literal : layout.literals) {
-    if (layout.files[literal.file].path == file) return literal.bytes;
+    if (layout.files[literal.file].path == file) return literal.bytes.text();
   }
   return "(none)";
 }

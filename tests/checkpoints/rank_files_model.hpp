@@ -117,7 +117,7 @@ struct SmallModel {
         content.at(made->tensors[i].offset + 2 * k) = static_cast<char>(tensors[i][k] & 255);
         content.at(made->tensors[i].offset + 2 * k + 1) = static_cast<char>(tensors[i][k] >> 8);
       }
-    for (const auto& literal : made->literals) contents.at(literal.file).replace(literal.offset, literal.bytes.size(), literal.bytes);
+    for (const auto& literal : made->literals) contents.at(literal.file).replace(literal.offset, literal.bytes.size(), literal.bytes.text());
     for (std::size_t i = 0; i < contents.size(); ++i) {
       std::filesystem::create_directories((folder / made->files[i].path).parent_path());
       std::ofstream{folder / made->files[i].path, std::ios::binary} << contents[i];

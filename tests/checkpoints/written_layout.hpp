@@ -45,11 +45,12 @@ inline void write_layout(const MegatronLayout& layout, const std::filesystem::pa
     put(layout.tensors[i].file, layout.tensors[i].offset, bytes);
     checksums.push_back(crc32(bytes));
   }
-  for (auto literal : layout.literals) {
+  for (const auto& literal : layout.literals) {
+    auto bytes = literal.bytes.text();
     for (const auto& slot : literal.checksums)
       for (std::uint32_t i = 0; i < 4; ++i)
-        literal.bytes.at(slot.position + i) = static_cast<char>(checksums.at(slot.tensor) >> (8 * i));
-    put(literal.file, literal.offset, literal.bytes);
+        bytes.at(slot.position + i) = static_cast<char>(checksums.at(slot.tensor) >> (8 * i));
+    put(literal.file, literal.offset, bytes);
   }
   for (std::size_t i = 0; i < contents.size(); ++i) {
     EXPECT_EQ(written[i].find('.'), std::string::npos) << layout.files[i].path << " has a hole";

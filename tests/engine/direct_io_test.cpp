@@ -106,6 +106,27 @@ TEST_F(DirectIo, GoesThroughTheCacheWhereItIsRefused) {
   EXPECT_EQ(contents(folder.path()).at("file").substr(0, memory.bytes().size()), std::string(memory.bytes().size(), '\0'));
 }
 
+TEST_F(DirectIo, ReadsShortRunsOfARangeInBlocksAndKeepsTheLast) {
+  Buffer block = *Buffer::make(3 * kDirectAlignment);
+  DirectReader reader{files, bounce.bytes(), 1 << 20, block.bytes()};
+  const auto near = [&](std::uint64_t offset, std::size_t size) {
+    std::string bytes(size, '\0');
+    const auto status = reader.read_near(path, offset, std::as_writable_bytes(std::span{bytes}), 20000, "t");
+    EXPECT_TRUE(status) << status.error().text();
+    return bytes;
+  };
+  EXPECT_EQ(near(5000, 100), content.substr(5000, 100));
+  EXPECT_EQ(files.direct_bytes, 12288);  // from the page of byte 5000 on: bytes 4096 to 16384
+  for (std::uint64_t offset = 4096; offset + 700 <= 16384; offset += 700) EXPECT_EQ(near(offset, 700), content.substr(offset, 700));
+  EXPECT_EQ(files.direct_bytes, 12288);
+  EXPECT_EQ(near(16000, 1000), content.substr(16000, 1000));  // beyond the block: the next one, up to the end of the range
+  EXPECT_EQ(files.direct_bytes, 12288 + 8192);
+  files.cached = true;
+  EXPECT_EQ(near(100, 300), content.substr(100, 300));
+  EXPECT_EQ(near(16000, 500), content.substr(16000, 500));  // still in the block
+  EXPECT_EQ(files.direct_bytes, 12288 + 8192);
+}
+
 TEST_F(DirectIo, NamesAFileThatEnds) {
   DirectReader reader{files, bounce.bytes(), 100};
   std::string bytes(2000, '\0');

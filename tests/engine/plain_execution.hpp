@@ -138,7 +138,7 @@ inline std::vector<std::string> plain_files(const Plan& plan, const std::vector<
     files.at(tensor.file).replace(tensor.offset, tensor.bytes, tensors.back());
   }
   for (const auto& literal : plan.literals) {
-    auto bytes = literal.bytes;
+    auto bytes = literal.bytes.text();
     for (const auto& slot : literal.checksums)
       for (unsigned i = 0; i < 4; ++i)
         bytes.at(slot.position + i) = static_cast<char>(plain_crc32(tensors.at(slot.tensor)) >> (8 * i));

@@ -44,7 +44,9 @@ class RandomPlan {
  private:
   void add_literal(std::uint32_t file) {
     Literal literal{file, plan.files[file].size, {}, {}};
-    for (auto bytes = number(0, 20); bytes > 0; --bytes) literal.bytes += static_cast<char>(number(0, 255));
+    std::string bytes;
+    for (auto left = number(0, 20); left > 0; --left) bytes += static_cast<char>(number(0, 255));
+    literal.bytes = std::move(bytes);
     plan.files[file].size += literal.bytes.size();
     plan.literals.push_back(literal);
   }

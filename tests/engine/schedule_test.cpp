@@ -42,6 +42,16 @@ TEST(Schedule, KeepsTogetherWhatIsReadOutOfOrder) {
   EXPECT_EQ(window_size(DType::bf16, 2 << 20, 1 << 20, 8192), 1 << 20);  // one that is too large: as much as there is
 }
 
+TEST(Schedule, CutsSharesOfRowsAtRowsThatABlockHolds) {
+  Schedule schedule;
+  const Budget budget{1, 1 << 20, 65536, 64, 0, 40960};
+  schedule.add(tensor_of(100000), 0, budget, RowCut{1000, 4000});   // (40960 - 2 pages) / 4000 = 8 rows
+  schedule.add(tensor_of(100000), 0, budget, RowCut{30000, 60000});  // rows beyond the block: as any other
+  EXPECT_EQ(schedule.window(0).end, 8000);
+  EXPECT_EQ(schedule.window(12).end, 100000);
+  EXPECT_EQ(schedule.of_tensor(1), (std::pair<std::uint64_t, std::uint64_t>{13, 15}));
+}
+
 TEST(Schedule, CutsNoElement) {
   EXPECT_EQ(window_size(DType::f64, 0, 100, 13), 8);
   EXPECT_EQ(window_size(DType::f64, 24, 100, 13), 24);

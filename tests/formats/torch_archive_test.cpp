@@ -53,13 +53,13 @@ TEST(TorchArchive, LeavesRoomForBytesThatComeLater) {
   ASSERT_EQ(layout.literals[1].checksums.size(), 2u);
   EXPECT_EQ(layout.literals[1].checksums[0].tensor, 0u);
   EXPECT_EQ(layout.literals[1].checksums[0].position, 4u);
-  std::string bytes = layout.literals[1].bytes;
+  std::string bytes = layout.literals[1].bytes.text();
   for (const auto& slot : layout.literals[1].checksums) {
     std::string crc;
     append_little_endian(crc, crc32(kData));
     bytes.replace(slot.position, 4, crc);
   }
-  EXPECT_EQ(crc32(layout.literals[0].bytes + kData + bytes), 0xd60bbe97u);
+  EXPECT_EQ(crc32(layout.literals[0].bytes.text() + kData + bytes), 0xd60bbe97u);
 }
 
 TEST(TorchArchive, PlacesLiteralsInAPlan) {
@@ -78,7 +78,7 @@ TEST(TorchArchive, HasNothingToWaitForInAnEmptyRecord) {
   ASSERT_EQ(layout.literals.size(), 1u);
   EXPECT_TRUE(layout.literals[0].checksums.empty());
   EXPECT_EQ(layout.external, std::vector<std::uint64_t>{64});
-  EXPECT_EQ(little_endian_at<std::uint16_t>(layout.literals[0].bytes, 6), 0x0800);
+  EXPECT_EQ(little_endian_at<std::uint16_t>(layout.literals[0].bytes.text(), 6), 0x0800);
 }
 
 TEST(TorchArchive, UsesZip64ForBigRecords) {
@@ -88,13 +88,13 @@ TEST(TorchArchive, UsesZip64ForBigRecords) {
   // Header 30, name 12, extra to 64, data, descriptor 16: the next header is at 0x2d6 with 646 bytes of data.
   const auto layout =
       lay_out_torch_archive({padding(646), {"data/0", {}, true, kSize}, {"version", "3\n", false, 0}}, "big");
-  const auto& front = layout.literals[0].bytes;
+  const auto& front = layout.literals[0].bytes.text();
   ASSERT_EQ(little_endian_at<std::uint32_t>(front, 0x2d6), 0x04034b50u);
   const std::string expected_extra =
       std::string{"\1\0\x10\0\5\0\0\0\1\0\0\0\0\0\0\0\0\0\0\0\x46\x42\x2a\0", 24} + std::string(42, 'Z');
   EXPECT_EQ(front.substr(0x2d6 + 40), expected_extra);
   EXPECT_EQ(layout.external[0] % 64, 0u);
-  const auto& back = layout.literals[1].bytes;
+  const auto& back = layout.literals[1].bytes.text();
   EXPECT_EQ(little_endian_at<std::uint32_t>(back, 0), 0x08074b50u);
   EXPECT_EQ(little_endian_at<std::uint64_t>(back, 8), kSize);
   EXPECT_EQ(little_endian_at<std::uint64_t>(back, 16), kSize);
@@ -108,11 +108,11 @@ TEST(TorchArchive, ReadsItsOwnZip64) {
   constexpr std::uint64_t kSize = 4294967301;
   const auto layout =
       lay_out_torch_archive({{"data.pkl", "p", false, 0}, {"data/0", {}, true, kSize}, {"version", "3\n", false, 0}});
-  const WrittenFile written{"big.pt", layout.literals[0].bytes};
+  const WrittenFile written{"big.pt", layout.literals[0].bytes.text()};
   {
     std::ofstream out{written.path(), std::ios::binary | std::ios::in};
     out.seekp(static_cast<std::streamoff>(layout.literals[1].offset));  // a sparse file
-    out << layout.literals[1].bytes;
+    out << layout.literals[1].bytes.text();
   }
   const auto file = written.open();
   ASSERT_EQ(file.size(), layout.size);
@@ -124,7 +124,7 @@ TEST(TorchArchive, ReadsItsOwnZip64) {
 }
 
 Result<TorchArchive> read(std::vector<ArchiveRecord> records) {
-  const auto bytes = lay_out_torch_archive(std::move(records)).literals.at(0).bytes;
+  const auto bytes = lay_out_torch_archive(std::move(records)).literals.at(0).bytes.text();
   const WrittenFile written{"m.pt", bytes};
   return read_torch_archive(written.open(), 0, bytes.size());
 }

@@ -41,7 +41,7 @@ TEST(TorchWriter, FramesATensorWhoseBytesComeLater) {
   EXPECT_EQ(layout->external[0], layout->literals[0].bytes.size());
   EXPECT_EQ(layout->literals[1].offset, layout->external[0] + 12);
   EXPECT_EQ(layout->size, layout->literals[1].offset + layout->literals[1].bytes.size());
-  const WrittenFile written{"t.pt", layout->literals[0].bytes + "abcdefghijkl" + layout->literals[1].bytes};
+  const WrittenFile written{"t.pt", layout->literals[0].bytes.text() + "abcdefghijkl" + layout->literals[1].bytes.text()};
   const auto object = read_torch_object(written.open());
   ASSERT_TRUE(object) << object.error().text();
   const auto* tensor = object->root().tensor();

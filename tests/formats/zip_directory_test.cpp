@@ -15,7 +15,7 @@ using testing::WrittenFile;
 
 // Records x/a ("hello") and x/b (empty) as PyTorch frames them.
 std::string small_archive() {
-  return lay_out_torch_archive({{"a", "hello", false, 0}, {"b", "", false, 0}}, "x").literals.at(0).bytes;
+  return lay_out_torch_archive({{"a", "hello", false, 0}, {"b", "", false, 0}}, "x").literals.at(0).bytes.text();
 }
 
 void put(std::string& bytes, std::size_t at, std::uint64_t value, std::size_t width) {
@@ -114,7 +114,7 @@ TEST(ZipDirectory, RefusesWrongEndRecords) {
 }
 
 TEST(ZipDirectory, RefusesDuplicateNames) {
-  const auto twice = lay_out_torch_archive({{"a", "1", false, 0}, {"a", "2", false, 0}}, "x").literals.at(0).bytes;
+  const auto twice = lay_out_torch_archive({{"a", "1", false, 0}, {"a", "2", false, 0}}, "x").literals.at(0).bytes.text();
   expect_error(read(twice), "a.zip", "item: x/a", "given twice");
 }
 
