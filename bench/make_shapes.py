@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Makes the shapes of published models: Hugging Face folders with real tensor names and sizes in sparse files that hold no data.
 
-  python3 make_shapes.py DIR --model deepseek-v3|kimi-k2|llama-405b [--layers N] [--experts N]
+  python3 make_shapes.py DIR --model deepseek-v3|kimi-k2|llama-405b [--layers N] [--experts N] [--shrink N]
 
-With fewer layers or experts the tensors keep their sizes. Sizes are those of the models' config.json.
+With fewer layers or experts the tensors keep their sizes; shrunk, as many have an Nth of each extent. Sizes are those of the models' config.json.
 """
 import argparse
 import json
@@ -11,6 +11,8 @@ import pathlib
 
 import make_llama
 
+EXTENTS = ("hidden_size", "intermediate_size", "moe_intermediate_size", "q_lora_rank", "kv_lora_rank", "num_attention_heads",
+           "num_key_value_heads", "vocab_size")
 WIDTH = {"BF16": 2, "F32": 4, "F8_E4M3": 1}
 BLOCK = 128
 
@@ -95,13 +97,14 @@ def write_shard(path, tensors):
         file.truncate(8 + len(text) + offset)
 
 
-def make(folder, model, layers=None, experts=None, limit=5e9):
+def make(folder, model, layers=None, experts=None, shrink=1, limit=5e9):
     """Gives the number of tensors and their bytes."""
     config, shapes = MODELS[model][0](), MODELS[model][1]
     if layers:
         config["num_hidden_layers"] = layers
     if experts:
         config["n_routed_experts"] = experts
+    config |= {name: config[name] // shrink for name in EXTENTS if name in config}
     shards, size, total, count = [[]], 0, 0, 0
     for tensor in shapes(config):
         nbytes = WIDTH[tensor[1]] * make_llama.elements(tensor[2])
@@ -126,8 +129,9 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=pathlib.Path), parser.add_argument("--model", choices=MODELS, required=True)
     parser.add_argument("--layers", type=int), parser.add_argument("--experts", type=int)
+    parser.add_argument("--shrink", type=int, default=1)
     options = parser.parse_args()
-    count, total = make(options.folder, options.model, options.layers, options.experts)
+    count, total = make(options.folder, options.model, options.layers, options.experts, options.shrink)
     print(f"{options.folder}: {count} tensors, {total / 1e9:.1f} GB in sparse files")
 
 

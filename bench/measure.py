@@ -12,11 +12,11 @@ MIB = 1 << 20
 
 
 class Timed:
-    """One job's runs: wall and processor seconds, the kernel's peak memory and, of our program, its last report."""
+    """One job's runs: wall and processor seconds, the kernel's peak memory and, of our programs, their reports."""
 
     def __init__(self, command, target=None):
         self.command, self.target = [*map(str, command)], target
-        self.seconds, self.cores, self.peak, self.report = [], [], 0, {}
+        self.seconds, self.cores, self.peak, self.reports = [], [], 0, []
 
     def run(self, sync=True):
         """With `sync` the run ends when its output is on the device."""
@@ -35,7 +35,7 @@ class Timed:
         self.cores.append(usage.ru_utime + usage.ru_stime)
         self.peak = max(self.peak, usage.ru_maxrss * 1024)
         if out.strip().startswith(b"{"):
-            self.report = json.loads(out)
+            self.reports.append(json.loads(out))
 
 
 def rounds(count, jobs, before=None, sync=True):
@@ -76,7 +76,7 @@ class Table:
         self.lines.append((figure, f"{median:.3g} {unit}".strip(), wanted, "" if target is None else "met" if met else "missed",
                            f"{min(values):.3g} {median:.3g} {max(values):.3g} of {len(values)}"))
 
-    def ratios(self, figure, job, baseline, target, at_least=False):
+    def ratios(self, figure, job, baseline, target=None, at_least=False):
         """Round by round, since both saw the same minute of the machine."""
         self.add(figure, [a / b for a, b in zip(job, baseline)], "", target, at_least)
 

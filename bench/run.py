@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
 """Times conversions against cp of the same bytes and against the floor, verify against cat, plans of published shapes; one table.
 
-  python3 run.py --program build/bin/weighbridge [--floor build/bin/floor] [--gigabytes 8] [--rounds 5] [--dir DIR] [--threads N]
-                 [--max-memory SIZE] [--only copies verify fp8 plan memory]
+  python3 run.py --program build/bin/weighbridge [--tools build/bin] [--gigabytes 8] [--rounds 5] [--dir DIR] [--threads N]
+                 [--max-memory SIZE] [--plots DIR] [--only copies transfer verify fp8 plan executor growth]
+
+--tools has the programs of bench/engine; what they measure is left out without. --plots is where pictures of the growth go.
 
 Cold: the source is not in the page cache, and a run ends when its output is on the device, for all alike. Hot: the source is in the page
 cache, and cp does not wait for the device; our program does. Ratios are of the runs of one round. Needs four times the model in DIR.
@@ -12,16 +14,18 @@ import argparse
 import os
 import pathlib
 import shutil
+import statistics
 import subprocess
 import sys
 import tempfile
 
 import make_llama
 import make_shapes
+import plot
 from measure import MIB, Table, Timed, files_below, forget, machine, rounds, size_of
 
 HERE = pathlib.Path(__file__).resolve().parent
-PARTS = "copies verify fp8 plan memory".split()
+PARTS = "copies transfer verify fp8 plan executor growth".split()
 
 
 class Bench:
@@ -52,9 +56,8 @@ class Bench:
             made = {"cp": Timed(["cp", "-r", self.source, out], out), "import": self.conversion(self.source, out),
                     "export": self.ours("export", *export, target=out),
                     "reshard": self.ours("reshard", "--load", self.megatron, "--save", out, "--tp", 2, target=out)}
-            weights = [path for path in files_below(self.source) if path.suffix == ".safetensors"]
-            if self.options.floor:
-                made["floor"] = Timed([self.options.floor, out, self.options.threads or os.cpu_count(), *weights], out)
+            if self.tool("floor"):
+                made["floor"] = self.floor(out)
             return made
 
         sources = files_below(self.source, self.megatron)
@@ -78,6 +81,27 @@ class Bench:
         export_job = self.ours("export", *export, target=out)
         export_job.run()
         self.same = all(subprocess.run(["cmp", "-s", path, out / path.name]).returncode == 0 for path in self.source.glob("*.safetensors"))
+        shutil.rmtree(out)
+
+    def tool(self, name):
+        path = self.options.tools / name if self.options.tools else None
+        return path if path and path.exists() else None
+
+    def floor(self, out, tool="floor", parallel=None):
+        weights = [path for path in files_below(self.source) if path.suffix == ".safetensors"]
+        return Timed([self.tool(tool), out, parallel or self.options.threads or os.cpu_count(), *weights], out)
+
+    def transfer(self):
+        """Which way of transfer is the default: the floor with threads and with io_uring."""
+        if not self.tool("ring_floor"):
+            return print("    left out: there is no ring_floor (liburing)", file=sys.stderr)
+        gigabytes, out = self.model(), self.place / "out"
+        jobs = {"1 thread": self.floor(out, parallel=1), "2 threads": self.floor(out, parallel=2), "4 threads": self.floor(out, parallel=4),
+                "io_uring, 2 in flight": self.floor(out, "ring_floor", 2), "io_uring, 8 in flight": self.floor(out, "ring_floor", 8)}
+        rounds(self.options.rounds, jobs, before=lambda: forget(files_below(self.source)))
+        for name, job in jobs.items():
+            self.table.ratios(f"floor with {name}, to 2 threads", job.seconds, jobs["2 threads"].seconds)
+            self.table.add(f"floor with {name}, core-seconds", [cores / gigabytes for cores in job.cores], "s/GB")
         shutil.rmtree(out)
 
     def verify(self):
@@ -114,29 +138,62 @@ class Bench:
             self.table.add(f"plan of {model}, peak memory", [job.peak / MIB], "MiB", 200)
             shutil.rmtree(folder)
 
-    def memory(self):
-        """A model is as large as it likes: the peak is the same."""
-        for gigabytes in (1, 2, 4, 8):
-            source, out = self.place / f"memory-{gigabytes}", self.place / "memory-out"
+    def null_sink(self, folder):
+        out = self.place / "null"
+        job = Timed([self.tool("null_sink"), self.options.program.parent.parent / "lib/weighbridge/plugins", folder, out, self.options.threads or os.cpu_count()], out)
+        rounds(self.options.rounds, {"null": job}, sync=False)
+        shutil.rmtree(out)
+        return job
+
+    def executor(self):
+        """The executor on a file system that moves no bytes."""
+        if not self.tool("null_sink"):
+            return print("    left out: there is no null_sink", file=sys.stderr)
+        points, folder = [], self.place / "shrunk"
+        for layers in (8, 16, 32, 61):
+            make_shapes.make(folder, "deepseek-v3", layers=layers, shrink=32)
+            job = self.null_sink(folder)
+            seconds = sorted(report["executed"] for report in job.reports)
+            points.append((job.reports[0]["tensors"] / 1000, seconds[0], statistics.median(seconds), seconds[-1]))
+            shutil.rmtree(folder)
+        each = [second / points[-1][0] * 1000 for second in points[-1][1:]]
+        self.table.add(f"executor without a disk, {points[-1][0] * 1000:.0f} small tensors, each", each, "us")
+        self.picture("growth-tensors.svg", "The executor without a disk", "thousand tensors", "seconds", points)
+        make_shapes.make(folder, "llama-405b")
+        job = self.null_sink(folder)
+        self.table.add("executor without a disk, Llama 405B in bf16", [report["bytes"] / 1e9 / report["executed"] for report in job.reports], "GB/s")
+        shutil.rmtree(folder)
+
+    def growth(self):
+        """Time grows with the bytes; the peak does not."""
+        points, source, out = [], self.place / "growth", self.place / "growth-out"
+        for gigabytes in (1, 2, 4, 8, 16):
             make_llama.write_model(source, make_llama.sized(gigabytes * 1e9), 1e9, None)
-            job = self.conversion(source, out)
-            job.run()
-            self.table.add(f"import of {gigabytes} GB, peak memory", [job.peak / MIB], "MiB", 256)
+            size, job = size_of(source) / 1e9, self.conversion(source, out)
+            rounds(3, {"import": job}, before=lambda: forget(files_below(source)))
+            points.append((size, min(job.seconds), statistics.median(job.seconds), max(job.seconds)))
+            self.table.add(f"import of {size:.1f} GB, peak memory", [job.peak / MIB], "MiB", 256)
+            self.table.add(f"import of {size:.1f} GB, cold and durable", [size / seconds for seconds in job.seconds], "GB/s")
             shutil.rmtree(out)
             shutil.rmtree(source)
+        self.picture("growth-bytes.svg", "Import, cold and durable", "GB", "seconds", points)
+
+    def picture(self, name, title, x_label, y_label, points):
+        if self.options.plots:
+            plot.plot(self.options.plots / name, title, x_label, y_label, points, (points[-1][2] / points[-1][0], "in proportion to the largest"))
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--program", type=pathlib.Path, required=True), parser.add_argument("--floor", type=pathlib.Path)
+    parser.add_argument("--program", type=pathlib.Path, required=True), parser.add_argument("--tools", type=pathlib.Path)
     parser.add_argument("--gigabytes", type=float, default=8), parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--dir", type=pathlib.Path), parser.add_argument("--threads"), parser.add_argument("--max-memory")
+    parser.add_argument("--dir", type=pathlib.Path), parser.add_argument("--plots", type=pathlib.Path), parser.add_argument("--threads"), parser.add_argument("--max-memory")
     parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS)
     options = parser.parse_args()
     options.program = options.program.resolve()
     parent = options.dir or pathlib.Path(os.environ.get("TMPDIR", "/var/tmp"))
     parent.mkdir(parents=True, exist_ok=True)
-    need, free = max(4.1 * options.gigabytes * 1e9, 24e9), shutil.disk_usage(parent).free
+    need, free = max(4.1 * options.gigabytes * 1e9, 34e9), shutil.disk_usage(parent).free
     if free < need:
         sys.exit(f"{parent} has {free / 1e9:.1f} GB free, {need / 1e9:.1f} GB are needed; name another folder with --dir")
     with tempfile.TemporaryDirectory(prefix="weighbridge-bench-", dir=parent) as place:

@@ -36,7 +36,7 @@ TEST(Budget, SharesOutWhatIsThere) {
   EXPECT_EQ(budget->threads, 2u);
   EXPECT_EQ(budget->window, 4 * kMebibyte);
   EXPECT_EQ(budget->scratch, 2 * kMebibyte);
-  EXPECT_EQ(budget->capacity, 112 * kMebibyte - (1 << 20) - 8192);  // (256 - 20 - 8) / 2 - 2
+  EXPECT_EQ(budget->capacity, 112 * kMebibyte - (9 << 20) - 8192);  // (256 - 20 - 8) / 2 - 2
 }
 
 TEST(Budget, ShrinksWindowsThenThreads) {
