@@ -211,6 +211,7 @@ class Writer {
       for (const auto& owned : owned_[rank])
         if (auto status = add_chunk(rank, owned); !status) return status;
     }
+    owned_ = std::vector<std::vector<Owned>>{};  // the metadata of a large model needs the room
     return done();
   }
 
@@ -288,6 +289,7 @@ class Writer {
       }
       if (number < given.size()) return fault(key, stack.joined, given[number], "is given twice");
     }
+    stacks_.clear();
     return done();
   }
 

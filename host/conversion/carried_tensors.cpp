@@ -43,7 +43,7 @@ Status carry_tensors(Carried carried, const Catalogue& source, const std::filesy
     for (auto& slot : literal.checksums) slot.tensor += static_cast<std::uint32_t>(plan.tensors.size());
     plan.literals.push_back(std::move(literal));
   }
-  request.tensors = {};
+  request.tensors = std::vector<LaidTensor>{};
   plan.tensors.reserve(plan.tensors.size() + layout->tensors.size());
   for (auto& tensor : layout->tensors) {
     tensor.file += first;

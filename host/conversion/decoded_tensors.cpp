@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace weighbridge {
 namespace {
 
@@ -23,6 +25,8 @@ Result<StoredRun> run_of(const StoredTensor& tensor, bool fits, const Decoding& 
 Result<LeafTensors> tensors_of_leaves(const Algebra& algebra, const Catalogue& source, Plan& plan) {
   LeafTensors tensors;
   const auto& leaves = algebra.leaves();
+  tensors.reserve(leaves.size());
+  plan.decoded.reserve(plan.decoded.size() + static_cast<std::size_t>(std::ranges::count_if(leaves, [](const Leaf& leaf) { return leaf.decoding.has_value(); })));
   for (const auto& leaf : leaves) {
     if (!leaf.decoding) {
       tensors.add(source.tensors.find(leaf.name)->second);

@@ -16,6 +16,7 @@ namespace weighbridge {
 class LeafTensors {
  public:
   const StoredTensor& operator[](std::size_t leaf) const { return *of_[leaf]; }
+  void reserve(std::size_t leaves) { of_.reserve(leaves); }
   void add(const StoredTensor& stored) { of_.push_back(&stored); }  // which must outlive this
   void add_made(StoredTensor made) { of_.push_back(&made_.emplace_back(std::move(made))); }
 

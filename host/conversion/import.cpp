@@ -151,8 +151,8 @@ Result<Conversion> prepare_import(const ImportOptions& options, Registry& regist
     return status.error();
 
   const auto index = source_index_text(*repository);
-  repository->weight_map = {};
-  repository->weight_files = {};
+  repository->weight_map = std::vector<WeightLocation>{};
+  repository->weight_files = std::vector<WeightFile>{};
   std::filesystem::path tokenizer;
   auto carried = lay_out_parameters(*std::move(set), repository->catalogue, options, target, *document, tokenizer, conversion);
   if (!carried) return carried.error();
