@@ -23,7 +23,7 @@
 
 namespace {
 
-constexpr std::size_t kPiece = 4 << 20;
+constexpr std::size_t kPiece = 4 << 20, kBuffer = 8 << 20;  // large enough for large pages
 
 struct File {
   int from{-1}, to{-1};
@@ -70,7 +70,7 @@ int main(int count, char** words) {
   std::atomic<std::size_t> next{};
   std::atomic<std::uint32_t> checksum{};
   const auto run = [&] {
-    auto buffer = weighbridge::Buffer::make(kPiece);
+    auto buffer = weighbridge::Buffer::make(kBuffer);
     if (!buffer) give_up("memory");
     for (auto number = next++; number < work.size(); number = next++)
       copy_piece(files[work[number].first], work[number].second, buffer->bytes(), checksum);

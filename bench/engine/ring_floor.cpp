@@ -22,7 +22,7 @@
 
 namespace {
 
-constexpr std::size_t kPiece = 4 << 20;
+constexpr std::size_t kPiece = 4 << 20, kBuffer = 8 << 20;  // large enough for large pages
 
 struct File {
   int from{-1}, to{-1};
@@ -74,7 +74,7 @@ int main(int count, char** words) {
   }
   std::vector<Piece> pieces;
   for (unsigned i = 0; i < depth; ++i) {
-    auto buffer = weighbridge::Buffer::make(kPiece);
+    auto buffer = weighbridge::Buffer::make(kBuffer);
     if (!buffer) give_up("memory");
     pieces.push_back({std::move(*buffer)});
   }

@@ -64,7 +64,11 @@ struct LiveParameter {
   // What torch_dist calls otherwise than the live model: there the layer has this number, and the parameter this name.
   std::optional<std::int64_t> live_layer{};
   std::string live_rest{};
+  // Where its first byte lies within a page of the source (kPage), if it comes from there as it is: in the same place it needs no
+  // moving in memory.
+  std::optional<std::uint64_t> page_offset{};
 };
+inline constexpr std::uint64_t kPage = 4096;
 
 // A module whose extra state belongs to no parameter above: its weight is tied, or stored in parts.
 struct LiveModule {

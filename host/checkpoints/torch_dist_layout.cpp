@@ -19,6 +19,7 @@
 namespace weighbridge {
 namespace {
 
+constexpr std::int64_t kLarge = 1 << 20;  // bytes, from which on it matters where in a page a chunk begins
 constexpr std::string_view kPredictionLayers = "mtp.layers.";  // multi-token prediction: always a key for each layer
 
 std::string name_of(const LiveParameter& parameter) {
@@ -205,7 +206,7 @@ class Writer {
     for (const auto& owned : owned_) chunks += owned.size();
     layout_.tensors.reserve(chunks);
     layout_.boxes.reserve(chunks);
-    layout_.literals.reserve(layout_.literals.size() + 2 * chunks + 16);  // before and behind each, and the side files
+    layout_.literals.reserve(layout_.literals.size() + 3 * chunks + 16);  // a gap, before and behind each, and the side files
     for (std::size_t rank = 0; rank < owned_.size(); ++rank) {
       if (rank > 0 && !owned_[rank].empty()) open_data_file(rank);
       for (const auto& owned : owned_[rank])
@@ -226,11 +227,13 @@ class Writer {
     }
     auto framing = framing_of(parameter.dtype, place.box.sizes);
     if (!framing) return std::move(framing).error();
-    if (started_ && layout_.files.back().size + framing->size > request_.max_file_bytes) open_data_file(rank);
+    if (started_ && layout_.files.back().size + kPage + framing->size > request_.max_file_bytes) open_data_file(rank);
     started_ = true;
 
     const auto file_number = static_cast<std::uint32_t>(metadata_.files.size() - 1);
     auto& file = layout_.files.back();
+    if (parameter.page_offset && *bytes >= kLarge)
+      add_gap(file_number, (*parameter.page_offset + kPage - (file.size + framing->external.at(0)) % kPage) % kPage);
     const auto number = static_cast<std::uint32_t>(layout_.tensors.size());
     const DcpItem item{file_number, file.size, framing->size};
     layout_.tensors.push_back({name_of(parameter), file_number, file.size + framing->external.at(0),
@@ -240,6 +243,15 @@ class Writer {
     if (auto status = record(parameter, std::move(place), item); !status) return status;
     file.size += item.length;
     return done();
+  }
+
+  // Zeros that no key of the metadata reaches.
+  void add_gap(std::uint32_t file, std::uint64_t size) {
+    if (size == 0) return;
+    auto& zeros = gaps_[size];
+    if (zeros.empty()) zeros = std::string(size, '\0');
+    layout_.literals.push_back({file, layout_.files.back().size, zeros, {}});
+    layout_.files.back().size += size;
   }
 
   // The same for all chunks of a shape, of which models have few.
@@ -333,6 +345,7 @@ class Writer {
   MegatronLayout layout_;
   DcpMetadata metadata_;
   std::map<std::pair<DType, Shape>, ArchiveLayout> framings_;
+  std::map<std::uint64_t, SharedBytes> gaps_;  // by size
   std::vector<std::vector<Owned>> owned_;  // by rank
   std::map<std::string, Stack> stacks_;    // by key
   std::optional<DcpItem> empty_blob_;

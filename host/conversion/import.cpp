@@ -38,6 +38,16 @@ DType parameter_dtype(const Equation& equation, const LeafTensors& tensors, cons
   return of_model.value_or(tensors[first.leaf].dtype);
 }
 
+// Of the first element, if it keeps its bits.
+std::optional<std::uint64_t> page_offset_of(const Equation& equation, const LeafTensors& tensors, const Algebra& algebra, DType dtype) {
+  if (equation.expression.pieces.empty()) return std::nullopt;
+  const auto& first = equation.expression.pieces.front();
+  const auto& stored = tensors[first.leaf];
+  if (algebra.leaves()[first.leaf].decoding || stored.dtype != dtype || stored.extents.empty()) return std::nullopt;
+  const auto moved = static_cast<std::uint64_t>(first.map.source_base - first.map.target_base) * static_cast<std::uint64_t>(bits(dtype)) / 8;
+  return (stored.extents.front().offset + moved) % kPage;
+}
+
 bool is_tokenizer_file(const std::filesystem::path& path) {
   static constexpr std::string_view kNames[] = {"tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",
       "vocab.json", "merges.txt", "tokenizer.model", "vocab.txt", "chat_template.jinja", "chat_template.json", "spiece.model"};
@@ -79,6 +89,8 @@ Result<Carried> lay_out_parameters(EquationSet set, const Catalogue& source, con
     if (padded && *padded != equation.expression.shape[0])
       conversion.padded.push_back({equation.live_name(), fmt::format("{} rows of zeros after {}", *padded - equation.expression.shape[0], equation.expression.shape[0]), kVocabularyRule});
     request.parameters.push_back(live_parameter(equation, parameter_dtype(equation, *tensors, options, document), padded));
+    auto& parameter = request.parameters.back();
+    parameter.page_offset = page_offset_of(equation, *tensors, set.algebra, parameter.dtype);
   }
   for (const auto& module : set.modules) request.modules.push_back(live_module(module));
   auto layout = lay_out_megatron(target, request, conversion.notes);

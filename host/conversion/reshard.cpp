@@ -120,6 +120,7 @@ Result<Conversion> prepare_reshard(const ReshardOptions& options, Registry& regi
       if (*rows != equation.expression.shape[0]) (*document)["should_pad_vocab"] = true;
     }
     request.parameters.push_back(live_parameter(equation, dtype, rows));
+    if (!absent && stored.dtype == dtype) request.parameters.back().page_offset = stored.extents.front().offset % kPage;
     request.parameters.back().padded = absent || (rows && *rows > stored.shape[0]);
     if (absent) conversion.synthesised.push_back({equation.live_name(), fmt::format("{} everywhere", equation.expression.constant.value_or(0)), kConstantRule});
   }

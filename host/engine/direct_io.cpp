@@ -1,6 +1,7 @@
 #include "engine/direct_io.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <limits>
@@ -28,8 +29,8 @@ std::int64_t uninterrupted(Call call) {
 
 }  // namespace
 
-DirectReader::DirectReader(Files& files, std::span<std::byte> bounce, std::uint64_t least, std::span<std::byte> block)
-    : files_{&files}, bounce_{bounce}, block_{block}, least_{least}, cached_{files}, direct_{files}, works_{least > 0 && bounce.size() >= 2 * kDirectAlignment} {}
+DirectReader::DirectReader(Files& files, std::span<std::byte> bounce, std::uint64_t least, std::span<std::byte> block, std::span<std::byte> room)
+    : files_{&files}, bounce_{bounce}, block_{block}, room_{room}, least_{least}, cached_{files}, direct_{files}, works_{least > 0 && bounce.size() >= 2 * kDirectAlignment} {}
 
 Status DirectReader::read(const std::filesystem::path& path, std::uint64_t offset, std::span<std::byte> into, std::string_view subject) {
   const auto descriptor = cached_.get(path, O_RDONLY);
@@ -51,6 +52,7 @@ Result<std::size_t> DirectReader::read_around(const std::filesystem::path& path,
     works_ = false;  // if it cannot be opened at all, the other way says why
     return std::size_t{0};
   }
+  if (fits_in_place(offset, into)) return read_in_place(*opened, path, offset, into, subject);
   std::size_t filled = 0;
   while (filled < into.size()) {
     const auto from = offset + filled;
@@ -69,6 +71,35 @@ Result<std::size_t> DirectReader::read_around(const std::filesystem::path& path,
     filled += useful;
   }
   return filled;
+}
+
+bool DirectReader::fits_in_place(std::uint64_t offset, std::span<const std::byte> into) const {
+  const auto begin = reinterpret_cast<std::uintptr_t>(into.data()), room = reinterpret_cast<std::uintptr_t>(room_.data());
+  return begin % kDirectAlignment == offset % kDirectAlignment && rounded_down(begin) >= room &&
+         rounded_up(begin + into.size()) <= room + room_.size();
+}
+
+Result<std::size_t> DirectReader::read_in_place(int descriptor, const std::filesystem::path& path, std::uint64_t offset, std::span<std::byte> into,
+                                                std::string_view subject) {
+  const auto begin = rounded_down(offset);
+  const auto lead = static_cast<std::size_t>(offset - begin), wanted = lead + into.size();
+  const auto size = static_cast<std::size_t>(rounded_up(wanted));
+  auto* const memory = into.data() - lead;
+  std::array<std::byte, kDirectAlignment> before, behind;
+  std::memcpy(before.data(), memory, lead);
+  std::memcpy(behind.data(), memory + wanted, size - wanted);
+  std::size_t filled = 0;
+  std::int64_t got = 0;
+  do {
+    got = uninterrupted([&] { return files_->pread(descriptor, memory + filled, size - filled, static_cast<std::int64_t>(begin + filled)); });
+    if (got > 0) filled += static_cast<std::size_t>(got);
+  } while (filled < wanted && got > 0 && static_cast<std::size_t>(got) % kDirectAlignment == 0);
+  const auto number = errno;
+  std::memcpy(memory, before.data(), lead);
+  std::memcpy(memory + wanted, behind.data(), size - wanted);
+  if (got < 0 && unknown_here(number)) works_ = false;
+  else if (got < 0) return refused(number, path, std::string{subject}, "read it around the cache");
+  return filled <= lead ? 0 : std::min(filled - lead, into.size());
 }
 
 Status DirectReader::read_near(const std::filesystem::path& path, std::uint64_t offset, std::span<std::byte> into, std::uint64_t end,

@@ -23,8 +23,9 @@ class DirectReader {
  public:
   // `bounce` is aligned memory of a multiple of kDirectAlignment, at least two of them. Without it, or with `least` 0, there are
   // no direct reads. Runs of `least` bytes and more are read around the cache if they are not in it. `block` is such memory too;
-  // it may be empty.
-  DirectReader(Files& files, std::span<std::byte> bounce, std::uint64_t least, std::span<std::byte> block = {});
+  // it may be empty. In `room`, which nobody else touches meanwhile, what lies in memory as in its file (position modulo
+  // kDirectAlignment) is read in place, with the pages that it begins and ends in; their other bytes stay as they were.
+  DirectReader(Files& files, std::span<std::byte> bounce, std::uint64_t least, std::span<std::byte> block = {}, std::span<std::byte> room = {});
 
   Status read(const std::filesystem::path& path, std::uint64_t offset, std::span<std::byte> into, std::string_view subject);
 
@@ -37,6 +38,10 @@ class DirectReader {
   // How many bytes could be read so; the rest is left to the cache.
   Result<std::size_t> read_around(const std::filesystem::path& path, std::uint64_t offset, std::span<std::byte> into, std::string_view subject);
 
+  bool fits_in_place(std::uint64_t offset, std::span<const std::byte> into) const;
+  // As read_around, without the bounce.
+  Result<std::size_t> read_in_place(int descriptor, const std::filesystem::path& path, std::uint64_t offset, std::span<std::byte> into,
+                                    std::string_view subject);
   Status fill_block(const std::filesystem::path& path, std::uint64_t offset, std::uint64_t end, std::string_view subject);
 
   // Part of a file: what the block holds, or what was found to be in the page cache.
@@ -49,7 +54,7 @@ class DirectReader {
   };
 
   Files* files_;
-  std::span<std::byte> bounce_, block_;
+  std::span<std::byte> bounce_, block_, room_;
   Range held_, in_cache_;
   std::uint64_t least_;
   OpenFiles cached_, direct_;

@@ -39,8 +39,8 @@ Status WindowReader::FileSource::read_near(std::uint64_t offset, std::span<std::
 }
 
 WindowReader::WindowReader(const Plan& plan, Files& files, const Tuning& tuning, BeforeRead before_read, std::span<std::byte> bounce,
-                           std::span<std::byte> block)
-    : plan_{&plan}, tuning_{&tuning}, before_read_{std::move(before_read)}, sources_{files, bounce, tuning.direct, block} {}
+                           std::span<std::byte> block, std::span<std::byte> room)
+    : plan_{&plan}, tuning_{&tuning}, before_read_{std::move(before_read)}, sources_{files, bounce, tuning.direct, block, room} {}
 
 Status WindowReader::fill(std::size_t tensor, std::int64_t begin, std::int64_t end, std::span<std::byte> target,
                           std::span<std::byte> scratch) {

@@ -23,9 +23,9 @@ using BeforeRead = std::function<Status(std::uint64_t)>;
 // For one thread. Plan, files and tuning must outlive it; the plan must have passed check_plan.
 class WindowReader {
  public:
-  // `bounce` and `block` as of DirectReader.
+  // `bounce`, `block` and `room` as of DirectReader.
   WindowReader(const Plan& plan, Files& files, const Tuning& tuning, BeforeRead before_read, std::span<std::byte> bounce = {},
-               std::span<std::byte> block = {});
+               std::span<std::byte> block = {}, std::span<std::byte> room = {});
 
   // Puts bytes [begin, end) of tensor number `tensor` into `target`, which must have room for them. A window must not
   // cut an element. Windows of one tensor are best asked for in a row. `scratch` must hold an element. Of an encoded

@@ -40,7 +40,7 @@ Result<Worker> Worker::make(Job& job, const Budget& budget) {
 Worker::Worker(Job& job, const Budget& budget, Buffer buffer)
     : job_{&job}, buffer_{std::move(buffer)}, front_{budget.bounce + budget.block}, capacity_{budget.capacity},
       reader_{job.plan, job.files, job.options.tuning, counted(job), buffer_.bytes().first(budget.bounce),
-              buffer_.bytes().subspan(budget.bounce, budget.block)},
+              buffer_.bytes().subspan(budget.bounce, budget.block), buffer_.bytes().subspan(budget.bounce + budget.block)},
       outputs_{job.files, job.options.tuning.direct} {}
 
 // Where the window lies in memory as it will in its file.

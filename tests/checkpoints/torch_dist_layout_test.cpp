@@ -240,6 +240,28 @@ TEST_F(TorchDistLayoutTest, SplitsFilesBySize) {
   EXPECT_EQ(bytes_of(checkpoint.catalogue, *live), coded_bytes(6, 64));
 }
 
+TEST_F(TorchDistLayoutTest, PutsLargeChunksWhereTheyLieWithinAPageOfTheSource) {
+  auto request = two_layers();
+  for (const std::size_t large : {0, 6}) request.parameters[large].shape = {1 << 18, 4};
+  request.parameters[0].page_offset = 1000;
+  request.parameters[1].page_offset = 24;  // too small to matter
+  request.parameters[6].page_offset = 0;
+  const auto plain = laid_out(two_layers());
+  const auto layout = laid_out(request);
+  EXPECT_EQ(layout.tensors[0].offset % 4096, 1000u);
+  EXPECT_EQ(layout.tensors[1].offset - layout.tensors[0].offset - (2 << 20), plain.tensors[1].offset - plain.tensors[0].offset - 64);
+  EXPECT_EQ(layout.tensors[6].offset % 4096, 0u);
+  const auto checkpoint = opened();
+  for (const std::size_t i : {0, 1, 6}) {
+    const auto& parameter = request.parameters[i];
+    const auto live = parameter.prefix.empty() ? find_live(checkpoint.catalogue, parameter.rest)
+                                               : find_live(checkpoint.catalogue, parameter.prefix, parameter.layer, parameter.rest);
+    ASSERT_TRUE(live) << i;
+    EXPECT_EQ(live->tensor.extents[0].offset, layout.tensors[i].offset);
+    EXPECT_EQ(bytes_of(checkpoint.catalogue, *live), coded_bytes(i, layout.tensors[i].bytes));
+  }
+}
+
 TEST_F(TorchDistLayoutTest, OfMegatronLmHoldsArguments) {
   auto request = two_layers();
   request.flavor = MegatronFlavor::megatron_lm;

@@ -127,6 +127,26 @@ TEST_F(DirectIo, ReadsShortRunsOfARangeInBlocksAndKeepsTheLast) {
   EXPECT_EQ(files.direct_bytes, 12288 + 8192);
 }
 
+TEST_F(DirectIo, ReadsInPlaceWhatLiesInMemoryAsInItsFile) {
+  DirectReader reader{files, bounce.bytes(), 100, {}, memory.bytes()};
+  const std::pair<std::uint64_t, std::size_t> ranges[] = {{4096, 8192}, {5000, 9000}, {4095, 2}, {4097, 100}, {39000, 1000}, {36864, 3136}};
+  for (const auto& [offset, size] : ranges) {
+    std::memset(memory.bytes().data(), '.', memory.bytes().size());
+    files.direct_bytes = 0;
+    const auto at = static_cast<std::size_t>(kDirectAlignment + offset % kDirectAlignment);
+    ASSERT_TRUE(reader.read(path, offset, memory.bytes().subspan(at, size), "t"));
+    std::string expected(memory.bytes().size(), '.');
+    expected.replace(at, size, content, offset, size);
+    EXPECT_EQ((std::string{reinterpret_cast<const char*>(memory.bytes().data()), memory.bytes().size()}), expected) << offset;
+    if (size >= 100) EXPECT_GT(files.direct_bytes, 0) << offset;
+  }
+  files.direct_bytes = 0;
+  ASSERT_TRUE(reader.read(path, 5000, memory.bytes().subspan(kDirectAlignment + 904, 9000), "t"));
+  EXPECT_EQ(files.direct_bytes, 12288);  // bytes 4096 to 16384, at once
+  ASSERT_TRUE(reader.read(path, 5000, memory.bytes().subspan(904, 9000), "t"));  // the room begins on a page
+  EXPECT_EQ(files.direct_bytes, 24576);
+}
+
 TEST_F(DirectIo, NamesAFileThatEnds) {
   DirectReader reader{files, bounce.bytes(), 100};
   std::string bytes(2000, '\0');
