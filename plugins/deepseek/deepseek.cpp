@@ -217,10 +217,7 @@ void forward_model(const Config& c, const Forward& run, Generation generation) {
 void forward_megatron_model(const Config& c, const Forward& run, Generation generation) {
   const bool v3 = generation == Generation::v3;
   const forward::MegatronExtras extras{.group_best = v3 ? 2 : 1, .widened_attention = v3};
-  const auto groups = c.integer("moe_router_group_topk", 0), chosen = c.integer("moe_router_topk", 2);
-  if (groups > 0 && c.integer("moe_router_num_groups", 1) > 1 && chosen / groups != extras.group_best)
-    run.note("Megatron-Core ranks groups of experts by the sum of their best " + std::to_string(chosen / groups) + ", transformers by that of their best " +
-             std::to_string(extras.group_best) + ", which is what is compared");
+  forward::tell_group_ranking(c, run, extras.group_best);
   if (!v3 && forward::yarn_scale(c.number("rotary_scaling_factor", 40), c.number("mscale_all_dim", 0)) != 1)
     run.note("Megatron-Core scales attention by mscale_all_dim, transformers does not for DeepSeek V2, which is what is compared");
   if (!c.has("q_lora_rank"))

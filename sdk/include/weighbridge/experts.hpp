@@ -9,6 +9,9 @@
 namespace weighbridge {
 inline namespace sdk_v1 {
 
+// The bias with which experts are chosen, and only chosen: a buffer that Megatron counts up in float32, whatever the weights are in.
+inline Parameter expert_bias(const Tensor& value) { return {cast(value, WB_DTYPE_F32), WB_SPLIT_NONE, WB_EXTRA_ABSENT, WB_KEEP_DTYPE}; }
+
 // Grouped experts of a layer: fc1(e) is the gate above the up projection of expert e, fc2(e) its down projection.
 template <class First, class Second>
 void grouped_experts(const MegatronLayer& layer, std::int64_t experts, First&& fc1, Second&& fc2) {
