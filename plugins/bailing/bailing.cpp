@@ -41,7 +41,7 @@ void attention_equations(const MegatronLayer& layer, const HuggingFaceLayer& hf,
 
 void mixture_equations(const MegatronLayer& layer, const HuggingFaceLayer& hf, const Geometry& g) {
   layer["pre_mlp_layernorm.weight"] = norm(hf("post_attention_layernorm.weight", {g.hidden}));
-  layer["mlp.router.weight"] = replicated(hf("mlp.gate.weight", {g.experts, g.hidden}));
+  layer["mlp.router.weight"] = router(hf("mlp.gate.weight", {g.experts, g.hidden}));
   layer["mlp.router.expert_bias"] = expert_bias(hf("mlp.gate.expert_bias", {g.experts}));
   separate_experts(layer, hf, "mlp.experts.", g.experts, g.expert_width, g.hidden);
   if (g.shared_width > 0) gated_projections(layer.under("mlp.shared_experts."), hf, "mlp.shared_experts.", g.shared_width, g.hidden);

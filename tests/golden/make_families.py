@@ -19,9 +19,11 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 import families
+import families_mixtures
 from make import bridge_import, in_child, options_of, patterns
 
 HERE = pathlib.Path(__file__).resolve().parent
+CASES, FLOAT32 = families.CASES | families_mixtures.CASES, families.FLOAT32 | families_mixtures.FLOAT32
 
 
 def saved_tensors(case, config, scratch):
@@ -41,7 +43,7 @@ def saved_tensors(case, config, scratch):
                 piece = tensors.get_slice(name)
                 for saved, published in families.RENAMED.get(case, {}).items():
                     name = published + name.removeprefix(saved) if name.startswith(saved) else name
-                found[name] = (piece.get_shape(), torch.float32 if name.endswith(families.FLOAT32.get(case, ("-",))) else torch.bfloat16)
+                found[name] = (piece.get_shape(), torch.float32 if name.endswith(FLOAT32.get(case, ("-",))) else torch.bfloat16)
     return found
 
 
@@ -111,7 +113,7 @@ def make(name, config, scratch):
 def main():
     options = options_of(__doc__)
     failed = []
-    for name, config in families.CASES.items():
+    for name, config in CASES.items():
         if options.only and name not in options.only:
             continue
         with tempfile.TemporaryDirectory() as scratch:

@@ -24,6 +24,7 @@ struct MegatronExtras {
   float embedding_scale{1};
   float logit_cap{};
   std::int64_t group_best{};     // of Routing, instead of chosen experts / chosen groups
+  std::optional<Score> score{};  // of Routing, instead of moe_router_score_function; the chosen ones then add up to one
   bool widened_attention{true};  // whether YaRN scales the products of latent attention
   // By layer, instead of activation_func_clamp_value: of dense MLPs and routed experts, of shared ones. 0: none.
   std::vector<float> clamps{}, shared_clamps{};
@@ -124,6 +125,10 @@ inline Routing megatron_routing(const Config& c, const MegatronExtras& extras) {
   else if (score == "sigmoid") routing.score = Score::sigmoid;
   else throw Failure("moe_router_score_function is " + score + "; the forward check computes softmax and sigmoid");
   routing.normalised = routing.score == Score::sigmoid && routing.chosen > 1;
+  if (extras.score) {
+    routing.score = *extras.score;
+    routing.normalised = true;
+  }
   if (const auto factor = c.number("moe_router_topk_scaling_factor", 0); factor != 0) routing.scale = static_cast<float>(factor);
   if (const auto chosen = c.integer("moe_router_group_topk", 0); chosen > 0) {
     routing.groups = positive(c, "moe_router_num_groups", 1);
