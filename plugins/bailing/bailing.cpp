@@ -95,7 +95,7 @@ void Bailing::to_megatron(Config hf, Config megatron, Notes notes) {
   megatron.set("moe_token_dispatcher_type", "alltoall");
   for (const auto* flag : {"moe_router_enable_expert_bias", "moe_router_pre_softmax", "moe_grouped_gemm", "moe_permute_fusion"}) megatron.set(flag, true);
   mixtures_to_megatron(g.mixtures, megatron);
-  predictions_to_megatron(hf, megatron, notes);
+  prediction_layers_to_megatron(hf, megatron, notes);
 }
 
 void Bailing::to_hugging_face(Config megatron, Config hf, Notes) {

@@ -1,4 +1,5 @@
 """More golden cases of make_families.py, as in families.py: mixtures of experts."""
+import families
 from families import EXPERTS, SIZES
 
 MINIMAX_M2 = {"architectures": ["MiniMaxM2ForCausalLM"], "model_type": "minimax_m2", **SIZES, "intermediate_size": 12, "num_local_experts": 3,
@@ -16,5 +17,5 @@ OLMOE = {"architectures": ["OlmoeForCausalLM"], "model_type": "olmoe", **SIZES, 
 for without in ("head_dim", "moe_intermediate_size"):
     del OLMOE[without]
 
-CASES = {"minimax-m2": MINIMAX_M2, "ernie45-moe": ERNIE45, "olmoe": OLMOE}
-FLOAT32 = {"minimax-m2": (".e_score_correction_bias",), "ernie45-moe": (".e_score_correction_bias", ".mlp.gate.weight")}
+families.CASES |= {"minimax-m2": MINIMAX_M2, "ernie45-moe": ERNIE45, "olmoe": OLMOE}
+families.FLOAT32 |= {"minimax-m2": (".e_score_correction_bias",), "ernie45-moe": (".e_score_correction_bias", ".mlp.gate.weight")}

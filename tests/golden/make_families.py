@@ -19,11 +19,11 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 import families
-import families_mixtures
+import families_glm  # noqa: F401  adds its cases to those of families
+import families_mixtures  # noqa: F401  as well
 from make import bridge_import, in_child, options_of, patterns
 
 HERE = pathlib.Path(__file__).resolve().parent
-CASES, FLOAT32 = families.CASES | families_mixtures.CASES, families.FLOAT32 | families_mixtures.FLOAT32
 
 
 def saved_tensors(case, config, scratch):
@@ -43,8 +43,8 @@ def saved_tensors(case, config, scratch):
                 piece = tensors.get_slice(name)
                 for saved, published in families.RENAMED.get(case, {}).items():
                     name = published + name.removeprefix(saved) if name.startswith(saved) else name
-                found[name] = (piece.get_shape(), torch.float32 if name.endswith(FLOAT32.get(case, ("-",))) else torch.bfloat16)
-    return found
+                found[name] = (piece.get_shape(), torch.float32 if name.endswith(families.FLOAT32.get(case, ("-",))) else torch.bfloat16)
+    return found | families.ADDED.get(case, lambda saved: {})(found)
 
 
 def filled(shapes, seed, near_one):
@@ -89,6 +89,8 @@ def unrounded(parameters, sources):
 def make(name, config, scratch):
     folder, seed = scratch / name, sum(name.encode())
     tensors = filled(saved_tensors(name, config, scratch), seed, families.LESS_ONE.get(name, {}).values())
+    for copy, original in families.COPIES.get(name, {}).items():
+        tensors[copy] = tensors[original].clone()
     (folder / "hf").mkdir(parents=True)
     save_file(tensors, folder / "hf" / "model.safetensors", metadata={"format": "pt"})
     (folder / "hf" / "config.json").write_text(json.dumps(config, indent=2) + "\n")
@@ -113,7 +115,7 @@ def make(name, config, scratch):
 def main():
     options = options_of(__doc__)
     failed = []
-    for name, config in CASES.items():
+    for name, config in families.CASES.items():
         if options.only and name not in options.only:
             continue
         with tempfile.TemporaryDirectory() as scratch:

@@ -34,7 +34,7 @@ inline std::int64_t predictions_in_source(const Config& hf) {
   return hf.has_source() && !hf.source_has(first) ? 0 : hf.integer("num_nextn_predict_layers", 0);
 }
 
-inline void predictions_to_megatron(const Config& hf, const Config& megatron, const Notes& notes) {
+inline void prediction_layers_to_megatron(const Config& hf, const Config& megatron, const Notes& notes) {
   if (const auto predictions = predictions_in_source(hf); predictions > 0) megatron.set("mtp_num_layers", predictions);
   else if (hf.integer("num_nextn_predict_layers", 0) > 0)
     notes("num_nextn_predict_layers is not 0, but the source holds no such layers: neither has the Megatron model any");

@@ -1,0 +1,76 @@
+#pragma once
+// Sparse attention: an indexer scores the tokens before a token, and attention sees the best of them alone.
+
+#include <weighbridge/forward/attention.hpp>
+#include <weighbridge/forward/matrix.hpp>
+#include <weighbridge/forward/rotary.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <numeric>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+namespace weighbridge {
+inline namespace sdk_v1 {
+namespace forward {
+
+struct Indexer {
+  std::int64_t heads{}, width{};  // of queries; there is one key for all of them
+  std::int64_t chosen{};          // so many tokens are seen
+  bool cut{true};                 // whether products below nought count as nought
+  Rotary positions{};             // of the first features of a head
+};
+
+namespace detail {
+
+// The places of the largest scores, in order. Products cut at nought make equal scores common, and which of them are taken
+// decides what the model computes. No program says which; PyTorch on a CPU takes those that this algorithm takes.
+inline std::vector<std::int64_t> taken(const std::vector<float>& scores, std::int64_t count) {
+  std::vector<std::int64_t> places(scores.size());
+  std::iota(places.begin(), places.end(), std::int64_t{0});
+  const auto larger = [&](auto a, auto b) { return scores[static_cast<std::size_t>(a)] > scores[static_cast<std::size_t>(b)]; };
+  count = std::min<std::int64_t>(count, static_cast<std::int64_t>(places.size()));
+  if (count < 1) return {};
+  if (count * 64 <= static_cast<std::int64_t>(places.size())) std::partial_sort(places.begin(), places.begin() + count, places.end(), larger);
+  else std::nth_element(places.begin(), places.begin() + count - 1, places.end(), larger);
+  places.resize(static_cast<std::size_t>(count));
+  std::ranges::sort(places);
+  return places;
+}
+
+}  // namespace detail
+
+// q [tokens, heads * width] and k [tokens, width] before positions are told, weights [tokens, heads] of the heads:
+// score of token j for token i = sum over heads of weight * (q_i k_j), j <= i.
+inline Selection select(Matrix q, Matrix k, const Matrix& weights, std::int64_t length, const Indexer& indexer) {
+  if (q.columns != indexer.heads * indexer.width || k.columns != indexer.width || weights.columns != indexer.heads || length <= 0)
+    throw std::invalid_argument("projections do not fit the " + std::to_string(indexer.heads) + " heads of an indexer");
+  rotate(q, indexer.width, length, indexer.positions);
+  rotate(k, indexer.width, length, indexer.positions);
+  const auto scale = 1.0F / std::sqrt(static_cast<float>(indexer.heads * indexer.width));
+  Selection selection;
+  for (std::int64_t row = 0; row < q.rows; ++row) {
+    const auto place = row % length, begin = row - place;
+    std::vector<float> scores(static_cast<std::size_t>(length), -std::numeric_limits<float>::infinity());
+    for (std::int64_t j = 0; j <= place; ++j) {
+      float score = 0;
+      for (std::int64_t h = 0; h < indexer.heads; ++h) {
+        float product = 0;
+        for (std::int64_t d = 0; d < indexer.width; ++d) product += q.row(row)[h * indexer.width + d] * k.row(begin + j)[d];
+        score += weights.row(row)[h] * scale * (indexer.cut ? std::max(product, 0.0F) : product);
+      }
+      scores[static_cast<std::size_t>(j)] = score;
+    }
+    selection.push_back(detail::taken(scores, indexer.chosen));
+    std::erase_if(selection.back(), [&](auto j) { return j > place; });
+  }
+  return selection;
+}
+
+}  // namespace forward
+}  // namespace sdk_v1
+}  // namespace weighbridge
