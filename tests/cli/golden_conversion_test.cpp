@@ -142,7 +142,7 @@ auto plain_sources() {
                          "mimo-v2-flash", "step35", "llama-nemotron", "moonlight", "glm45", "glm47-flash", "glm52",
                          "bailing-v2", "hy-v3", "minimax-m2", "ernie45-moe", "olmoe");
 }
-auto quantised_sources() { return testing::Values("deepseek-v3-fp8", "kimi-k2-fp8", "kimi-k2-int4", "gpt-oss-mxfp4"); }
+auto quantised_sources() { return testing::Values("deepseek-v3-fp8", "kimi-k2-fp8", "kimi-k2-int4", "gpt-oss-mxfp4", "minimax-m2-fp8"); }
 std::string spelt(const testing::TestParamInfo<std::string>& tested) {
   std::string name = tested.param;
   std::replace(name.begin(), name.end(), '-', '_');

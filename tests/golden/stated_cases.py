@@ -79,6 +79,11 @@ DEEPSEEK_V3 = {"architectures": ["DeepseekV3ForCausalLM"], "model_type": "deepse
                "routed_scaling_factor": 2.5, "scoring_func": "sigmoid", "topk_method": "noaux_tc", "norm_topk_prob": True,
                "attention_bias": False, "rms_norm_eps": 1e-06, "rope_theta": 10000.0, "rope_scaling": None,
                "num_nextn_predict_layers": 1, "ep_size": 1, "quantization_config": FP8}
+MINIMAX_M2 = {"architectures": ["MiniMaxM2ForCausalLM"], "model_type": "minimax_m2", **SIZES, "intermediate_size": 12, "num_hidden_layers": 2,
+              "num_attention_heads": 6, "num_key_value_heads": 2, "head_dim": 4, "rotary_dim": 2, "num_local_experts": 3, "num_experts_per_tok": 2,
+              "rms_norm_eps": 1e-06, "rope_theta": 5000000.0, "scoring_func": "sigmoid", "use_routing_bias": True, "use_qk_norm": True,
+              "qk_norm_type": "per_layer", "attn_type_list": [1, 1], "num_mtp_modules": 3, "use_mtp": True, "shared_intermediate_size": 0,
+              "router_aux_loss_coef": 0.001, "output_router_logits": False, "quantization_config": {**FP8, "weight_block_size": [8, 16]}}
 KIMI_K2 = {**DEEPSEEK_V3, "model_type": "kimi_k2", "intermediate_size": 28, "kv_lora_rank": 10, "n_group": 1, "n_routed_experts": 3,
            "num_attention_heads": 4, "num_key_value_heads": 4, "num_nextn_predict_layers": 0, "routed_scaling_factor": 2.827}
 MOONLIGHT = {key: value for key, value in KIMI_K2.items() if key != "quantization_config"} | {
@@ -133,6 +138,8 @@ CASES = {
                             copies={"model.layers.2.embed_tokens.weight": "model.embed_tokens.weight",
                                     "model.layers.2.shared_head.head.weight": "lm_head.weight"}),
     "moonlight": Case(MOONLIGHT, *DEEPSEEK),
+    "minimax-m2-fp8": Case(MINIMAX_M2, mixtures.minimax_shapes, mixtures.minimax_parameters, codec=storage.Fp8(MINIMAX_M2, "F32"),
+                           in_codec=lambda name: name.endswith(("_proj.weight", ".w1.weight", ".w2.weight", ".w3.weight"))),
     "kimi-k2-fp8": Case(KIMI_K2_FP8, *DEEPSEEK, codec=storage.Fp8(KIMI_K2_FP8, "BF16"), in_codec=linear),
     "kimi-k2-int4": Case(KIMI_K2_INT4, *DEEPSEEK, codec=storage.Int4(), in_codec=lambda name: ".mlp.experts." in name),
     "gpt-oss-mxfp4": Case(GPT_OSS, storage.gpt_oss_shapes, storage.gpt_oss_parameters, codec=storage.Mxfp4(),

@@ -1,8 +1,9 @@
-"""The layouts of Bailing MoE V2 and HY V3, both sides, written out as in stated_text.py; keys are those of torch_dist.
+"""The layouts of Bailing MoE V2, HY V3 and MiniMax-M2, both sides, written out as in stated_text.py; keys are those of torch_dist.
 
-Dense layers first, then mixtures of experts with shared ones and a bias with which they are chosen; layers that predict are numbered on.
+Of the first two: dense layers first, then mixtures of experts with shared ones and a bias with which they are chosen; layers that predict are numbered on.
 """
-from stated_text import attention, attention_shapes, dense, ends, ends_shapes, experts, gated, gated_shapes, linear_qkv, prediction
+from plain import below, stacked
+from stated_text import alike, attention, attention_shapes, dense, ends, ends_shapes, experts, gated, gated_shapes, linear_qkv, prediction
 
 
 def layers_shapes(config, attention_of, names):
@@ -104,3 +105,37 @@ def hy_v3_parameters(config, hf):
         return attention(hf, source, target, config["num_key_value_heads"]) | norms
 
     return {**ends(hf), **layers_parameters(config, hf, attention_of, HY_V3)}
+
+
+# MiniMax-M2 (megatron/bridge/models/minimax_m2): every layer a mixture; the norms of queries and keys reach over all heads.
+
+def minimax_shapes(config):
+    hidden, width, heads, groups = (config[name] for name in ("hidden_size", "head_dim", "num_attention_heads", "num_key_value_heads"))
+    inner, count, shapes = config["intermediate_size"], config["num_local_experts"], ends_shapes(config)
+    for number in range(config["num_hidden_layers"]):
+        layer = f"model.layers.{number}."
+        shapes[layer + "input_layernorm.weight"] = shapes[layer + "post_attention_layernorm.weight"] = (hidden,)
+        shapes |= attention_shapes(layer + "self_attn.", hidden, heads, groups, width, width)
+        shapes[layer + "self_attn.q_norm.weight"], shapes[layer + "self_attn.k_norm.weight"] = (heads * width,), (groups * width,)
+        shapes[layer + "block_sparse_moe.gate.weight"] = (count, hidden)
+        shapes[layer + "block_sparse_moe.e_score_correction_bias"] = (count,)
+        for expert in range(count):
+            shapes |= {f"{layer}block_sparse_moe.experts.{expert}.{name}.weight": (hidden, inner) if name == "w2" else (inner, hidden)
+                       for name in ("w1", "w2", "w3")}
+    return shapes
+
+
+def minimax_parameters(config, hf):
+    def layer(number):
+        source = f"model.layers.{number}."
+        norms = {f"self_attention.{name}_layernorm.weight": hf[f"{source}self_attn.{name}_norm.weight"] for name in "qk"}
+        w1, w2, w3 = ([hf[f"{source}block_sparse_moe.experts.{expert}.{name}.weight"] for expert in range(config["num_local_experts"])]
+                      for name in ("w1", "w2", "w3"))
+        return {**attention(hf, source, "", config["num_key_value_heads"]), **norms,
+                "pre_mlp_layernorm.weight": hf[source + "post_attention_layernorm.weight"],
+                "mlp.router.weight": hf[source + "block_sparse_moe.gate.weight"],
+                "mlp.router.expert_bias": hf[source + "block_sparse_moe.e_score_correction_bias"],
+                "mlp.experts.experts.linear_fc1.weight": stacked(below(gate, up) for gate, up in zip(w1, w3, strict=True)),
+                "mlp.experts.experts.linear_fc2.weight": stacked(w2)}
+
+    return ends(hf) | alike(config["num_hidden_layers"], layer)
