@@ -95,6 +95,7 @@ void Bailing::to_megatron(Config hf, Config megatron, Notes notes) {
   megatron.set("moe_token_dispatcher_type", "alltoall");
   for (const auto* flag : {"moe_router_enable_expert_bias", "moe_router_pre_softmax", "moe_grouped_gemm", "moe_permute_fusion"}) megatron.set(flag, true);
   mixtures_to_megatron(g.mixtures, megatron);
+  megatron.set("mtp_num_layers", 0);
   prediction_layers_to_megatron(hf, megatron, notes);
 }
 

@@ -92,6 +92,7 @@ void HyV3::to_megatron(Config hf, Config megatron, Notes notes) {
   megatron.set("moe_token_dispatcher_type", "alltoall");
   for (const auto* flag : {"moe_router_enable_expert_bias", "moe_grouped_gemm", "moe_permute_fusion"}) megatron.set(flag, true);
   mixtures_to_megatron(g.mixtures, megatron);
+  if (hf.has("num_nextn_predict_layers")) megatron.set("mtp_num_layers", 0);
   prediction_layers_to_megatron(hf, megatron, notes);
 }
 
