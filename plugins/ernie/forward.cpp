@@ -37,8 +37,9 @@ void forward_hugging_face(const Config& c, const Forward& run) {
   run.state(-1, x);
   for (std::size_t i = 0; i < g.mixtures.size(); ++i) {
     const auto layer = "model.layers." + std::to_string(i) + ".";
-    forward::add(x, forward::separate_attention(run, layer + "self_attn.", forward::rms_norm(x, run.values(layer + "input_layernorm.weight"), norm), core, rotary));
-    const auto normed = forward::rms_norm(x, run.values(layer + "post_attention_layernorm.weight"), norm);
+    auto normed = forward::rms_norm(x, run.values(layer + "input_layernorm.weight"), norm);
+    forward::add(x, forward::separate_attention(run, layer + "self_attn.", normed, core, rotary));
+    normed = forward::rms_norm(x, run.values(layer + "post_attention_layernorm.weight"), norm);
     forward::add(x, g.mixtures[i] ? mixture(c, run, layer + "mlp.", normed, g) : forward::separate_gated(run, layer + "mlp.", normed));
     run.state(static_cast<std::int64_t>(i), x);
   }

@@ -134,8 +134,8 @@ struct MiniMax {
       decoder["pre_mlp_layernorm.weight"] = norm(hf("post_attention_layernorm.weight", {a.hidden}));
       decoder["mlp.router.weight"] = router(hf("block_sparse_moe.gate.weight", {experts, a.hidden}));
       decoder["mlp.router.expert_bias"] = expert_bias(hf("block_sparse_moe.e_score_correction_bias", {experts}));
-      const auto of = [&](std::int64_t e, const char* projection, const Dimensions& shape) {
-        return hf("block_sparse_moe.experts." + std::to_string(e) + projection, shape);
+      const auto of = [&layer = hf](std::int64_t e, const char* projection, const Dimensions& shape) {
+        return layer("block_sparse_moe.experts." + std::to_string(e) + projection, shape);
       };
       grouped_experts(decoder, experts,
           [&](std::int64_t e) { return concat(of(e, ".w1.weight", {width, a.hidden}), of(e, ".w3.weight", {width, a.hidden})); },

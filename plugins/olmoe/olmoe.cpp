@@ -7,6 +7,7 @@
 #include <weighbridge/family.hpp>
 #include <weighbridge/forward/megatron_gpt.hpp>
 #include <weighbridge/forward/pre_norm_decoder.hpp>
+#include <weighbridge/forward/separate_mixture.hpp>
 #include <weighbridge/forward/stated_rotary.hpp>
 #include <weighbridge/grouped_attention.hpp>
 #include <weighbridge/rotary_translation.hpp>
@@ -128,15 +129,11 @@ struct Olmoe {
                                   .scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(a.width)))};
     const auto rotary = forward::stated_rotary(c, kTheta, a.width);
     const forward::Norm norm{.epsilon = static_cast<float>(c.number("rms_norm_eps", kEpsilon))};
-    const forward::Routing routing{.score = forward::Score::softmax, .chosen = c.integer("num_experts_per_tok", kChosen), .normalised = c.flag("norm_topk_prob")};
+    const forward::Routing routing{.score = forward::Score::softmax, .chosen = c.integer("num_experts_per_tok", kChosen),
+                                   .normalised = c.flag("norm_topk_prob")};
     forward::pre_norm_decoder(
         c, run, [&](std::int64_t, const std::string& at, const forward::Matrix& x) { return forward::separate_attention(run, at, x, core, rotary, norm); },
-        [&](std::int64_t, const std::string& at, const forward::Matrix& x) {
-          return forward::mixture(x, run.linear(at + "gate.weight", x), routing, [&](std::int64_t e, const forward::Matrix& own) {
-            return forward::stored_expert(run, at + "experts.", e, c.integer("intermediate_size"), own);
-          });
-        },
-        kEpsilon);
+        [&](std::int64_t, const std::string& at, const forward::Matrix& x) { return forward::separate_mixture(run, at, x, routing); }, kEpsilon);
   }
 
   static void forward_megatron(const Config& megatron, Forward& run) { forward::megatron_gpt(megatron, run); }

@@ -7,6 +7,8 @@
 #include <filesystem>
 #include <fstream>
 #include <functional>
+#include <tuple>
+#include <utility>
 
 #include "checkpoints/safetensors_bytes.hpp"
 #include "cli/program_run.hpp"
@@ -90,8 +92,8 @@ class SourceVariants : public testing::Test {
     const auto compared = run_weighbridge({"compare", one, other, "--weights-only", "--no-progress"});
     EXPECT_EQ(compared.code, 0) << compared.out << compared.err;
   }
-  test::Ran refused(const std::function<void(boost::json::object&)>& config) {
-    return run_weighbridge({"plan", "--hf-model", rewritten("glm52", [](auto&) {}, config), "--no-progress"});
+  test::Ran refused(const std::function<void(boost::json::object&)>& config, const std::string& name = "glm52") {
+    return run_weighbridge({"plan", "--hf-model", rewritten(name, [](auto&) {}, config), "--no-progress"});
   }
 
   test::TemporaryFolder folder;
@@ -173,6 +175,75 @@ TEST_F(SourceVariants, LayersMayBeListedAsDenseAndSparse) {
   const auto imported = import(hf, folder / "listed");
   ASSERT_EQ(imported.code, 0) << imported.err;
   expect_same(folder / "counted", folder / "listed");
+}
+
+TEST_F(SourceVariants, PackedExpertsOfOtherMixturesAreReadToo) {
+  for (const auto& [name, first] : {std::pair{"hy-v3", 1}, {"ernie45-moe", 1}, {"olmoe", 0}}) {
+    SCOPED_TRACE(name);
+    ASSERT_EQ(import(golden(name + std::string{"/hf"}), folder / name).code, 0);
+    const auto hf = rewritten(name, [&](Tensors& tensors) {
+      for (auto layer = first; tensors.contains("model.layers." + std::to_string(layer) + ".mlp.experts.0.up_proj.weight"); ++layer)
+        pack_experts(tensors, "model.layers." + std::to_string(layer) + ".", 3, "");
+    });
+    const auto megatron = folder / (name + std::string{"-packed"});
+    const auto imported = import(hf, megatron);
+    ASSERT_EQ(imported.code, 0) << imported.err;
+    expect_same(folder / name, megatron);
+    const auto judged = run_weighbridge({"verify", "--forward", "--hf-model", hf, "--megatron-path", megatron, "--expected",
+                                         golden(name + std::string{"/expected/logits.safetensors"}), "--no-progress"});
+    EXPECT_EQ(judged.code, 0) << judged.out << judged.err;
+  }
+}
+
+// HY V3's tensors as transformers calls them, with the layers listed.
+TEST_F(SourceVariants, NamesOfTransformersAreReadAndComeBack) {
+  ASSERT_EQ(import(golden("hy-v3/hf"), folder / "published").code, 0);
+  const auto hf = rewritten("hy-v3", [](Tensors& tensors) {
+    Tensors renamed;
+    for (auto [name, tensor] : tensors) {
+      for (const auto& [from, to] :
+           {std::pair{".mlp.router.gate.", ".mlp.gate."}, {".mlp.expert_bias", ".mlp.e_score_correction_bias"}, {".mlp.shared_mlp.", ".mlp.shared_experts."}})
+        if (const auto at = name.find(from); at != std::string::npos) name.replace(at, std::string_view{from}.size(), to);
+      renamed[name] = tensor;
+    }
+    tensors = renamed;
+  }, [](auto& c) {
+    c.erase("first_k_dense_replace");
+    c["mlp_layer_types"] = {"dense", "sparse"};
+  });
+  const auto imported = import(hf, folder / "megatron");
+  ASSERT_EQ(imported.code, 0) << imported.err;
+  expect_same(folder / "published", folder / "megatron");
+  const auto exported = run_weighbridge({"export", "--megatron-path", folder / "megatron", "--hf-path", folder / "back", "--hf-model", hf, "--no-progress"});
+  ASSERT_EQ(exported.code, 0) << exported.err;
+  expect_same(hf, folder / "back");
+}
+
+TEST_F(SourceVariants, TensorsThatPredictAreCarriedWhereMegatronHasNoPlace) {
+  for (const auto& [name, tensor] : {std::pair{"ernie45-moe", "model.mtp_linear_proj.0.weight"}, {"minimax-m2", "model.layers.2.eh_proj.weight"}}) {
+    SCOPED_TRACE(name);
+    const auto hf = rewritten(name, [&](Tensors& tensors) { tensors[tensor] = {{2, 1}, "BF16", "abcd"}; }, [](auto& c) { c["num_mtp_modules"] = 1; });
+    const auto megatron = folder / name;
+    const auto imported = import(hf, megatron);
+    ASSERT_EQ(imported.code, 0) << imported.err;
+    EXPECT_THAT(imported.out, HasSubstr(tensor));
+    const auto exported = run_weighbridge({"export", "--megatron-path", megatron, "--hf-path", folder / "back", "--no-progress", "--overwrite"});
+    ASSERT_EQ(exported.code, 0) << exported.err;
+    expect_same(hf, folder / "back");
+  }
+}
+
+TEST_F(SourceVariants, WhatMixturesHaveNoPlaceForIsRefusedByName) {
+  const std::tuple<const char*, const char*, boost::json::value> cases[] = {
+      {"bailing-v2", "use_bias", true},          {"bailing-v2", "score_function", "softmax"}, {"minimax-m2", "scoring_func", "softmax"},
+      {"minimax-m2", "qk_norm_type", "per_head"}, {"minimax-m2", "shared_intermediate_size", 8}, {"hy-v3", "attention_bias", true},
+      {"hy-v3", "moe_router_use_sigmoid", false}, {"ernie45-moe", "use_bias", true},           {"olmoe", "clip_qkv", 8.0},
+      {"olmoe", "attention_bias", true},         {"olmoe", "num_key_value_heads", 2}};
+  for (const auto& [name, field, value] : cases) {
+    const auto ran = refused([&](auto& c) { c[field] = value; }, name);
+    EXPECT_NE(ran.code, 0) << name << " " << field;
+    EXPECT_THAT(ran.err, HasSubstr(field)) << name;
+  }
 }
 
 }  // namespace

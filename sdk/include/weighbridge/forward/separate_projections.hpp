@@ -60,7 +60,8 @@ inline Matrix packed_gated(const Forward& run, const std::string& at, std::int64
 
 // The expert of that number as the checkpoint stores it: one of several in tensors for all, or with tensors of its own.
 inline Matrix stored_expert(const Forward& run, const std::string& at, std::int64_t expert, std::int64_t width, const Matrix& x) {
-  return run.has(at + "gate_up_proj") ? packed_gated(run, at, expert, width, x) : separate_gated(run, at + std::to_string(expert) + ".", x);
+  const bool packed = run.has(at + "gate_up_proj") || run.has(at + "gate_up_proj.weight");
+  return packed ? packed_gated(run, at, expert, width, x) : separate_gated(run, at + std::to_string(expert) + ".", x);
 }
 
 // The embedding before all layers and the head behind them, tied or not.
