@@ -1,5 +1,5 @@
-// The same model in other files: experts packed into one tensor, layers listed or counted, prediction layers left out. Golden
-// sources are rewritten for it.
+// The same model in other files: experts packed into one tensor, layers listed or counted, prediction layers left out, rows
+// scaled. Golden sources are rewritten for it.
 
 #include <gmock/gmock.h>
 
@@ -118,6 +118,43 @@ TEST_F(SourceVariants, PackedExpertsAreTheSameModelAndComeBack) {
                                          golden("glm45/expected/logits.safetensors"), "--no-progress"});
     EXPECT_EQ(judged.code, 0) << judged.out << judged.err;
   }
+}
+
+// Rows of one output projection as codes 0x38 + 8k, which are 2^k, and a scale for each row: 1/2, 2, 1/2 …
+TEST_F(SourceVariants, RowsScaledUnderTheNameOfCompressedTensorsAreValues) {
+  const auto name = std::string{"model.layers.0.self_attn.o_proj.weight"};
+  const auto fill = [&](Tensors& tensors, bool scaled) {
+    auto& weight = tensors.at(name);
+    const auto rows = weight.shape[0].to_number<int>(), columns = weight.shape[1].to_number<int>();
+    const auto bfloat16 = [](std::string& bytes, int exponent) {  // 2^exponent
+      const auto bits = static_cast<unsigned>(exponent + 127) << 7U;
+      bytes += static_cast<char>(bits & 0xFFU);
+      bytes += static_cast<char>(bits >> 8U);
+    };
+    std::string codes, plain, scales;
+    for (int i = 0; i < rows; ++i) {
+      bfloat16(scales, i % 2 == 0 ? -1 : 1);
+      for (int j = 0; j < columns; ++j) {
+        const auto power = (i + j) % 5 - 2;
+        codes += static_cast<char>(0x38 + 8 * power);
+        bfloat16(plain, power + (i % 2 == 0 ? -1 : 1));
+      }
+    }
+    weight.bytes = scaled ? codes : plain;
+    if (!scaled) return;
+    weight.dtype = "F8_E4M3";
+    tensors[name + "_scale"] = {{rows, 1}, "BF16", scales};
+  };
+  const auto plain = rewritten("glm45", [&](Tensors& tensors) { fill(tensors, false); });
+  const auto scaled = rewritten("glm45", [&](Tensors& tensors) { fill(tensors, true); });
+  ASSERT_EQ(import(plain, folder / "plain").code, 0);
+  const auto imported = import(scaled, folder / "scaled");
+  ASSERT_EQ(imported.code, 0) << imported.err;
+  expect_same(folder / "plain", folder / "scaled");
+  const auto exported = run_weighbridge({"export", "--megatron-path", folder / "scaled", "--hf-path", folder / "back", "--hf-model", scaled, "--quantize",
+                                         "reference", "--no-progress"});
+  ASSERT_EQ(exported.code, 0) << exported.err;
+  expect_same(scaled, folder / "back");
 }
 
 TEST_F(SourceVariants, PredictionLayersThatAreCountedButLeftOutAreTold) {
