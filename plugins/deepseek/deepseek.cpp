@@ -14,7 +14,6 @@
 #include <weighbridge/mixture_translation.hpp>
 #include <weighbridge/prediction.hpp>
 
-#include <algorithm>
 #include <string>
 
 namespace {
@@ -36,19 +35,9 @@ std::int64_t shared_width(const Config& c, Generation generation) {
   return c.is_null("n_shared_experts") ? 0 : c.integer("n_shared_experts", of(generation).shared) * expert_width(c, generation);
 }
 
-// transformers leaves the layers that predict further tokens out when it saves, though the config goes on counting them.
-std::int64_t predictions_of(const Config& c) {
-  const auto stated = c.integer("num_nextn_predict_layers", 0);
-  const auto first = "model.layers." + std::to_string(c.integer("num_hidden_layers")) + ".eh_proj.weight";
-  return c.has_source() && !c.source_has(first) ? 0 : stated;
-}
-
 void model_equations(const Config& c, Model& model, Generation generation) {
   const auto hidden = c.integer("hidden_size"), ffn = c.integer("intermediate_size"), rows = c.integer("vocab_size");
   const auto layers = c.integer("num_hidden_layers");
-  // A Megatron model may have been made without.
-  const auto stated = c.integer("num_nextn_predict_layers", 0);
-  const auto predictions = model.megatron().has("num_layers") ? std::min(stated, model.megatron().integer("mtp_num_layers", 0)) : stated;
   const auto attention = mla::attention_of(c);
   const auto mixtures = mixture_layers_of(c, of(generation).first_dense);
   const ExpertMixture experts{hidden, c.integer("n_routed_experts", of(generation).experts), expert_width(c, generation),
@@ -64,16 +53,13 @@ void model_equations(const Config& c, Model& model, Generation generation) {
   const bool tied = c.flag("tie_word_embeddings");
   model["embedding.word_embeddings.weight"] = vocabulary(model.tensor("model.embed_tokens.weight", {rows, hidden}));
   for (const auto& [decoder, hf, index] : model.layers("decoder.layers.", "model.layers.", layers)) block(decoder, hf, mixtures.at(index));
-  for (std::int64_t k = 0; k < predictions; ++k) {
-    const auto [mtp, hf, number] = model.layer("mtp.layers.", k, predictions, "model.layers.", layers + k);
+  for (const auto& [mtp, hf, number] : prediction_layers(c, model)) {
     // Megatron builds it like the last layer.
     if (mixtures.at(number) != mixtures.at(layers - 1))
       throw Failure("num_nextn_predict_layers: layer " + std::to_string(number) + " is not of the kind of the last layer, as Megatron makes it");
     prediction_layer(model, mtp, hf, hidden, tied ? "model.embed_tokens.weight" : "lm_head.weight");
     block(mtp.under("transformer_layer."), hf, mixtures.at(number));
   }
-  for (auto number = layers + predictions; number < layers + stated; ++number)
-    model.carried("model.layers." + std::to_string(number) + ".*", "the Megatron model has no such prediction layer");
   model["decoder.final_layernorm.weight"] = norm(model.tensor("model.norm.weight", {hidden}));
   output_layer(model, tied, rows, hidden);
 }
@@ -135,9 +121,7 @@ void config_to_megatron(const Config& hf, const Config& megatron, const Notes& n
   mla::rope_to_megatron(hf, megatron);
   experts_to_megatron(hf, megatron, notes, generation);
   dtype_to_megatron(hf, megatron);
-  if (const auto predictions = predictions_of(hf); predictions > 0) megatron.set("mtp_num_layers", predictions);
-  else if (hf.integer("num_nextn_predict_layers", 0) > 0)
-    notes("num_nextn_predict_layers is not 0, but the source holds no such layers: neither has the Megatron model any");
+  prediction_layers_to_megatron(hf, megatron, notes);
   if (!mla::query_rank(hf))
     notes("q_lora_rank is null: Megatron-Core 0.19 puts a norm of its own before linear_q_proj, which this model does not have, and "
           "computes other queries than Hugging Face");
@@ -217,10 +201,7 @@ void forward_model(const Config& c, const Forward& run, Generation generation) {
 void forward_megatron_model(const Config& c, const Forward& run, Generation generation) {
   const bool v3 = generation == Generation::v3;
   const forward::MegatronExtras extras{.group_best = v3 ? 2 : 1, .widened_attention = v3};
-  const auto groups = c.integer("moe_router_group_topk", 0), chosen = c.integer("moe_router_topk", 2);
-  if (groups > 0 && c.integer("moe_router_num_groups", 1) > 1 && chosen / groups != extras.group_best)
-    run.note("Megatron-Core ranks groups of experts by the sum of their best " + std::to_string(chosen / groups) + ", transformers by that of their best " +
-             std::to_string(extras.group_best) + ", which is what is compared");
+  forward::tell_group_ranking(c, run, extras.group_best);
   if (!v3 && forward::yarn_scale(c.number("rotary_scaling_factor", 40), c.number("mscale_all_dim", 0)) != 1)
     run.note("Megatron-Core scales attention by mscale_all_dim, transformers does not for DeepSeek V2, which is what is compared");
   if (!c.has("q_lora_rank"))

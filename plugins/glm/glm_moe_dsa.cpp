@@ -59,6 +59,7 @@ void GlmMoeDsa::to_megatron(Config hf, Config megatron, Notes notes) {
   if (rope_of(hf, 10000.0).type == "default") megatron.set("mscale", 1.0);
   megatron.set("make_vocab_size_divisible_by", 1280);
   megatron.set("attention_softmax_in_fp32", false);
+  megatron.set("apply_rope_fusion", false);  // sparse attention knows none
   megatron.set("cp_comm_type", "allgather");
 
   megatron.set("experimental_attention_variant", "dsa");

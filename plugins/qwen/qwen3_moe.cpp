@@ -50,11 +50,7 @@ void expert_equations(const Config& c, const MegatronLayer& decoder, const Huggi
   const auto experts = experts_of(c), width = expert_width(c);
   decoder["pre_mlp_layernorm.weight"] = norm(hf("post_attention_layernorm.weight", {hidden}));
   decoder["mlp.router.weight"] = replicated(hf("mlp.gate.weight", {experts, hidden}));
-  if (hf.source("mlp.experts.gate_up_proj") && hf.source("mlp.experts.down_proj")) {
-    packed_experts(decoder, hf, "mlp.experts.", experts, width, hidden);
-  } else {
-    separate_experts(decoder, hf, "mlp.experts.", experts, width, hidden);
-  }
+  stored_experts(decoder, hf, "mlp.experts.", experts, width, hidden);
 }
 
 // Megatron-LM may balance in several ways at a time, with a list of each.
@@ -123,10 +119,8 @@ void Qwen3Moe::forward_hugging_face(const Config& c, Forward& run) {
   const forward::Routing routing{.score = forward::Score::softmax, .chosen = c.integer("num_experts_per_tok", 8), .normalised = c.flag("norm_topk_prob")};
   forward_decoder(c, run, heads_of(c), Generation::qwen3, [&](std::int64_t layer, const std::string& at, const forward::Matrix& x) {
     if (!has_experts(c, layer)) return forward::separate_gated(run, at, x);
-    const bool packed = run.has(at + "experts.gate_up_proj");
     return forward::mixture(x, run.linear(at + "gate.weight", x), routing, [&](std::int64_t e, const forward::Matrix& own) {
-      return packed ? forward::packed_gated(run, at + "experts.", e, expert_width(c), own)
-                    : forward::separate_gated(run, at + "experts." + std::to_string(e) + ".", own);
+      return forward::stored_expert(run, at + "experts.", e, expert_width(c), own);
     });
   });
 }

@@ -108,7 +108,7 @@ void LayoutProperty::expect_the_shares_of(const std::filesystem::path& path, con
 }
 
 void LayoutProperty::expect_the_shares_in(const std::filesystem::path& megatron, const DrawnLayout& layout) const {
-  test::WholeModel model{whole};
+  test::WholeModel model{whole, GetParam().starts_with("minimax")};
   std::set<std::string> expected;
   for (const auto& rank : layout.writing_ranks())
     for (int stage = 0; stage < layout.pp; ++stage) {

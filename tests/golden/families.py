@@ -91,3 +91,7 @@ RENAMED = {"nemotron3": {"backbone.embedding.": "backbone.embeddings."}, "qwen2-
 LESS_ONE = {case: {"decoder.layers.0.self_attention.out_norm.weight": "model.layers.0.linear_attn.norm.weight"} for case in ("qwen35", "qwen3-next")}
 # Ends of the names of tensors that published files hold in float32.
 FLOAT32 = {"nemotron3": (".A_log", ".mixer.D", ".e_score_correction_bias"), "deepseek-v3": (".e_score_correction_bias",), "qwen35": (".A_log",)}
+# Of tensors that published files hold beside those that transformers saves: a function of {name: (shape, dtype)} of the saved ones.
+ADDED = {}
+# Tensors that are copies of others: {copy: original}.
+COPIES = {}

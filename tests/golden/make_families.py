@@ -19,6 +19,8 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 import families
+import families_glm  # noqa: F401  adds its cases to those of families
+import families_mixtures  # noqa: F401  as well
 from make import bridge_import, in_child, options_of, patterns
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -42,7 +44,7 @@ def saved_tensors(case, config, scratch):
                 for saved, published in families.RENAMED.get(case, {}).items():
                     name = published + name.removeprefix(saved) if name.startswith(saved) else name
                 found[name] = (piece.get_shape(), torch.float32 if name.endswith(families.FLOAT32.get(case, ("-",))) else torch.bfloat16)
-    return found
+    return found | families.ADDED.get(case, lambda saved: {})(found)
 
 
 def filled(shapes, seed, near_one):
@@ -87,6 +89,8 @@ def unrounded(parameters, sources):
 def make(name, config, scratch):
     folder, seed = scratch / name, sum(name.encode())
     tensors = filled(saved_tensors(name, config, scratch), seed, families.LESS_ONE.get(name, {}).values())
+    for copy, original in families.COPIES.get(name, {}).items():
+        tensors[copy] = tensors[original].clone()
     (folder / "hf").mkdir(parents=True)
     save_file(tensors, folder / "hf" / "model.safetensors", metadata={"format": "pt"})
     (folder / "hf" / "config.json").write_text(json.dumps(config, indent=2) + "\n")

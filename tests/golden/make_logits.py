@@ -13,8 +13,9 @@ from safetensors.torch import save_file
 from transformers import AutoModelForCausalLM
 
 HERE = pathlib.Path(__file__).parent
-CASES = ["deepseek-v3", "falcon-h1", "gemma3", "gpt-oss", "llama-bias", "llama2-mha-fp16", "llama3", "llama3-tied", "mistral",
-         "moonlight", "nemotron3", "qwen2", "qwen2-tied", "qwen3", "qwen3-next", "qwen3-tied", "qwen35"]
+CASES = ["deepseek-v3", "falcon-h1", "gemma3", "glm45", "glm47-flash", "glm52", "gpt-oss", "llama-bias", "llama2-mha-fp16", "llama3", "llama3-tied", "mistral",
+         "moonlight", "nemotron3", "qwen2", "qwen2-tied", "qwen3", "qwen3-next", "qwen3-tied", "qwen35", "minimax-m2", "ernie45-moe", "olmoe",
+         "hy-v3"]
 
 
 def logits_of(folder):

@@ -14,7 +14,7 @@ import plain
 from stated_cases import CASES
 
 HERE = pathlib.Path(__file__).resolve().parent
-FLOAT32 = (".e_score_correction_bias", ".moe.router_bias")  # ends of the names of tensors that published files hold in float32
+FLOAT32 = (".e_score_correction_bias", ".moe.router_bias", ".expert_bias", ".block_sparse_moe.gate.weight")  # ends of the names of tensors that published files hold in float32
 
 
 def source_of(name, case):

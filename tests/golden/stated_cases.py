@@ -3,6 +3,7 @@ Sizes are small and all different, so that no two axes can be exchanged unnotice
 import dataclasses
 from collections.abc import Callable
 
+import stated_mixtures as mixtures
 import stated_storage as storage
 import stated_text as text
 
@@ -45,6 +46,19 @@ def block(heads_in_group=None, linear_attention=False, linear_mlp=False, **width
                           "use_prefill_window_in_sink_attention": False, "window_length": None},
             "ffn": {"ffn_mult": None, "no_op": not width and not linear_mlp, "replace_with_linear": linear_mlp, "sparsify": None, **width}}
 
+BAILING_V2 = {"architectures": ["BailingMoeV2ForCausalLM"], "model_type": "bailing_moe_v2", **SIZES, "intermediate_size": 28,
+              "num_hidden_layers": 2, "num_attention_heads": 6, "num_key_value_heads": 2, "head_dim": 4, "use_qkv_bias": True, "use_bias": False,
+              "rms_norm_eps": 1e-06, "rope_theta": 600000, "rope_scaling": None, "partial_rotary_factor": 0.5, "num_experts": 4,
+              "num_shared_experts": 2, "num_experts_per_tok": 2, "n_group": 2, "topk_group": 1, "moe_intermediate_size": 12,
+              "first_k_dense_replace": 1, "output_router_logits": False, "use_qk_norm": True, "use_rmsnorm": True,
+              "num_nextn_predict_layers": 1, "score_function": "sigmoid", "router_dtype": "fp32", "moe_router_enable_expert_bias": True,
+              "routed_scaling_factor": 2.5, "norm_topk_prob": True, "norm_head": False, "norm_softmax": False}
+HY_V3 = {"architectures": ["HYV3ForCausalLM"], "model_type": "hy_v3", **SIZES, "intermediate_size": 28, "num_hidden_layers": 2,
+         "num_attention_heads": 6, "num_key_value_heads": 2, "head_dim": 4, "attention_bias": False, "mlp_bias": False, "rms_norm_eps": 1e-05,
+         "initializer_range": 0.006, "rope_theta": 11158840.0, "rope_scaling": None, "num_experts": 3, "num_experts_per_tok": 2,
+         "num_shared_experts": 2, "moe_intermediate_size": 12, "expert_hidden_dim": 12, "first_k_dense_replace": 1,
+         "router_scaling_factor": 2.826, "moe_router_use_sigmoid": True, "moe_router_enable_expert_bias": True, "qk_norm": True,
+         "route_norm": True, "num_nextn_predict_layers": 1, "enable_moe_fp32_combine": True, "output_router_logits": False}
 
 # The first layer's width, 256.8 before it is cut to 256, would become 512 if it were rounded up instead.
 LLAMA_NEMOTRON = {"architectures": ["DeciLMForCausalLM"], "model_type": "nemotron-nas", **SIZES, "hidden_size": 18, "intermediate_size": None,
@@ -65,6 +79,11 @@ DEEPSEEK_V3 = {"architectures": ["DeepseekV3ForCausalLM"], "model_type": "deepse
                "routed_scaling_factor": 2.5, "scoring_func": "sigmoid", "topk_method": "noaux_tc", "norm_topk_prob": True,
                "attention_bias": False, "rms_norm_eps": 1e-06, "rope_theta": 10000.0, "rope_scaling": None,
                "num_nextn_predict_layers": 1, "ep_size": 1, "quantization_config": FP8}
+MINIMAX_M2 = {"architectures": ["MiniMaxM2ForCausalLM"], "model_type": "minimax_m2", **SIZES, "intermediate_size": 12, "num_hidden_layers": 2,
+              "num_attention_heads": 6, "num_key_value_heads": 2, "head_dim": 4, "rotary_dim": 2, "num_local_experts": 3, "num_experts_per_tok": 2,
+              "rms_norm_eps": 1e-06, "rope_theta": 5000000.0, "scoring_func": "sigmoid", "use_routing_bias": True, "use_qk_norm": True,
+              "qk_norm_type": "per_layer", "attn_type_list": [1, 1], "num_mtp_modules": 3, "use_mtp": True, "shared_intermediate_size": 0,
+              "router_aux_loss_coef": 0.001, "output_router_logits": False, "quantization_config": {**FP8, "weight_block_size": [8, 16]}}
 KIMI_K2 = {**DEEPSEEK_V3, "model_type": "kimi_k2", "intermediate_size": 28, "kv_lora_rank": 10, "n_group": 1, "n_routed_experts": 3,
            "num_attention_heads": 4, "num_key_value_heads": 4, "num_nextn_predict_layers": 0, "routed_scaling_factor": 2.827}
 MOONLIGHT = {key: value for key, value in KIMI_K2.items() if key != "quantization_config"} | {
@@ -112,11 +131,15 @@ CASES = {
                           stated_elsewhere={"num_nextn_predict_layers": 2}),
     "step35": Case(STEP35, text.step35_shapes, text.step35_parameters,
                    copies={"model.layers.3.transformer.shared_head.output.weight": "lm_head.weight"}),
+    "bailing-v2": Case(BAILING_V2, mixtures.bailing_shapes, mixtures.bailing_parameters),
+    "hy-v3": Case(HY_V3, mixtures.hy_v3_shapes, mixtures.hy_v3_parameters),
     "llama-nemotron": Case(LLAMA_NEMOTRON, text.llama_nemotron_shapes, text.llama_nemotron_parameters),
     "deepseek-v3-fp8": Case(DEEPSEEK_V3, *DEEPSEEK, codec=storage.Fp8(DEEPSEEK_V3, "F32"), in_codec=linear,
                             copies={"model.layers.2.embed_tokens.weight": "model.embed_tokens.weight",
                                     "model.layers.2.shared_head.head.weight": "lm_head.weight"}),
     "moonlight": Case(MOONLIGHT, *DEEPSEEK),
+    "minimax-m2-fp8": Case(MINIMAX_M2, mixtures.minimax_shapes, mixtures.minimax_parameters, codec=storage.Fp8(MINIMAX_M2, "F32"),
+                           in_codec=lambda name: name.endswith(("_proj.weight", ".w1.weight", ".w2.weight", ".w3.weight"))),
     "kimi-k2-fp8": Case(KIMI_K2_FP8, *DEEPSEEK, codec=storage.Fp8(KIMI_K2_FP8, "BF16"), in_codec=linear),
     "kimi-k2-int4": Case(KIMI_K2_INT4, *DEEPSEEK, codec=storage.Int4(), in_codec=lambda name: ".mlp.experts." in name),
     "gpt-oss-mxfp4": Case(GPT_OSS, storage.gpt_oss_shapes, storage.gpt_oss_parameters, codec=storage.Mxfp4(),

@@ -85,8 +85,10 @@ class Program:
 
 
 def standing(lines):
-    """A judge's lines without those that only tell a list from a tuple of the same values, or a mapping in another order."""
+    """A judge's lines without those that only tell a list from a tuple of the same values, a mapping in another order, or 0 from 0.0."""
     def values(container):
+        if type(container) in (int, float):
+            return float(container)
         return sorted(container.items()) if isinstance(container, dict) else tuple(container)
 
     def only_the_container(line):

@@ -18,6 +18,10 @@ def load(folder):
         # Kimi K2: the architecture is known, but how experts are put together is looked up by model_type.
         options["config"] = kind.config_class.from_pretrained(folder)
         options["config"].model_type = kind.config_class.model_type
+    if config.get("rotary_dim") and "partial_rotary_factor" not in config:
+        # MiniMax-M2: which part of a head turns is known by another name.
+        options["config"] = kind.config_class.from_pretrained(folder)
+        options["config"].rope_parameters["partial_rotary_factor"] = config["rotary_dim"] / config["head_dim"]
     _mend()
     model, loading = kind.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager", output_loading_info=True, **options)
     left = {kind: sorted(name for name in map(str, names) if not _predicts(name, config)) for kind, names in loading.items()}

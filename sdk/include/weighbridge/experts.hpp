@@ -9,6 +9,11 @@
 namespace weighbridge {
 inline namespace sdk_v1 {
 
+// The weight of a router, in the type of the files: where they hold it in float32, rounding would choose other experts.
+inline Parameter router(const Tensor& weight) { return {weight, WB_SPLIT_NONE, WB_EXTRA_ABSENT, WB_KEEP_DTYPE}; }
+// The bias with which experts are chosen, and only chosen: a buffer that Megatron counts up in float32, whatever the weights are in.
+inline Parameter expert_bias(const Tensor& value) { return {cast(value, WB_DTYPE_F32), WB_SPLIT_NONE, WB_EXTRA_ABSENT, WB_KEEP_DTYPE}; }
+
 // Grouped experts of a layer: fc1(e) is the gate above the up projection of expert e, fc2(e) its down projection.
 template <class First, class Second>
 void grouped_experts(const MegatronLayer& layer, std::int64_t experts, First&& fc1, Second&& fc2) {
@@ -60,6 +65,13 @@ inline void packed_experts(const MegatronLayer& layer, const HuggingFaceLayer& h
   grouped_experts(layer, experts,
       [&](std::int64_t e) { return concat(half(e, 0), half(e, width)); },
       [&](std::int64_t e) { return reshape(slice(downs, 0, e, e + 1), {hidden, width}); });
+}
+
+// The same as the source stores them: in one tensor for all, or each with its own.
+inline void stored_experts(const MegatronLayer& layer, const HuggingFaceLayer& hf, std::string_view prefix, std::int64_t experts, std::int64_t width,
+                           std::int64_t hidden) {
+  if (are_packed(hf, prefix)) packed_experts(layer, hf, prefix, experts, width, hidden);
+  else separate_experts(layer, hf, prefix, experts, width, hidden);
 }
 
 }  // namespace sdk_v1

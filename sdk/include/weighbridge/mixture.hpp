@@ -35,12 +35,8 @@ struct ExpertMixture {
 inline void expert_mixture(const MegatronLayer& layer, const HuggingFaceLayer& hf, const ExpertMixture& e) {
   layer["pre_mlp_layernorm.weight"] = norm(hf("post_attention_layernorm.weight", {e.hidden}));
   layer["mlp.router.weight"] = replicated(hf("mlp.gate.weight", {e.count, e.hidden}));
-  // A buffer that Megatron counts up in float32, whatever the weights are in.
-  if (e.bias)
-    layer["mlp.router.expert_bias"] =
-        Parameter{cast(hf("mlp.gate.e_score_correction_bias", {e.count}), WB_DTYPE_F32), WB_SPLIT_NONE, WB_EXTRA_ABSENT, WB_KEEP_DTYPE};
-  if (are_packed(hf, "mlp.experts.")) packed_experts(layer, hf, "mlp.experts.", e.count, e.width, e.hidden);
-  else separate_experts(layer, hf, "mlp.experts.", e.count, e.width, e.hidden);
+  if (e.bias) layer["mlp.router.expert_bias"] = expert_bias(hf("mlp.gate.e_score_correction_bias", {e.count}));
+  stored_experts(layer, hf, "mlp.experts.", e.count, e.width, e.hidden);
   if (e.shared_width > 0) gated_projections(layer.under("mlp.shared_experts."), hf, "mlp.shared_experts.", e.shared_width, e.hidden);
 }
 

@@ -2,8 +2,8 @@
 // Hugging Face tensors as a source stores them: plain, or block-scaled in one of the published ways, which are found by
 // the names and types of the tensors that are there:
 //
-//   X            F8_E4M3 with X_scale_inv beside it: blocks of 128 by 128 (or what quantization_config.weight_block_size
-//                says), one scale for a row, or one for all
+//   X            F8_E4M3 with X_scale_inv or X_scale beside it: blocks of 128 by 128 (or what
+//                quantization_config.weight_block_size says), one scale for a row, or one for all
 //   X_packed     I32 with X_scale (INT4, compressed-tensors) or U8 with X_scale (MXFP4): a scale for as many columns as divide
 //                evenly; X_shape beside it
 //
@@ -102,10 +102,12 @@ inline Tensor stored(const wb_host* host, wb_call* call, const std::string& name
   const auto tensor = [&](const std::string& of, const Dimensions& its_shape) { return node(host, call, WB_TENSOR, {}, its_shape, of); };
   if (const auto plain = source_tensor(host, call, name)) {
     if (plain->dtype != WB_DTYPE_F8_E4M3) return tensor(name, shape);
-    const auto scales = source_tensor(host, call, name + "_scale_inv");
+    // Both names mean a factor of the values.
+    const auto inverse = name + "_scale_inv", scale_name = source_tensor(host, call, inverse) ? inverse : name + "_scale";
+    const auto scales = source_tensor(host, call, scale_name);
     if (!scales) return decode("fp8_e4m3", tensor(name, shape), {}, 1, 1, shape);
     const auto [rows, columns] = block_of(host, call, name, shape, scales->shape);
-    return decode("fp8_e4m3", tensor(name, shape), tensor(name + "_scale_inv", scales->shape), rows, columns, shape);
+    return decode("fp8_e4m3", tensor(name, shape), tensor(scale_name, scales->shape), rows, columns, shape);
   }
   const auto packed = source_tensor(host, call, name + "_packed"), scales = source_tensor(host, call, name + "_scale");
   if (!packed || !scales) return tensor(name, shape);

@@ -3,13 +3,15 @@
 
 #include <weighbridge/forward/attention.hpp>
 #include <weighbridge/forward/matrix.hpp>
-#include <weighbridge/forward/mixture.hpp>
 #include <weighbridge/forward/rotary.hpp>
 
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <limits>
+#include <numeric>
 #include <stdexcept>
+#include <string>
 #include <vector>
 
 namespace weighbridge {
@@ -23,8 +25,27 @@ struct Indexer {
   Rotary positions{};             // of the first features of a head
 };
 
+namespace detail {
+
+// The places of the largest scores, in order. Products cut at nought make equal scores common, and which of them are taken
+// decides what the model computes. No program says which; PyTorch on a CPU takes those that this algorithm takes.
+inline std::vector<std::int64_t> taken(const std::vector<float>& scores, std::int64_t count) {
+  std::vector<std::int64_t> places(scores.size());
+  std::iota(places.begin(), places.end(), std::int64_t{0});
+  const auto larger = [&](auto a, auto b) { return scores[static_cast<std::size_t>(a)] > scores[static_cast<std::size_t>(b)]; };
+  count = std::min<std::int64_t>(count, static_cast<std::int64_t>(places.size()));
+  if (count < 1) return {};
+  if (count * 64 <= static_cast<std::int64_t>(places.size())) std::partial_sort(places.begin(), places.begin() + count, places.end(), larger);
+  else std::nth_element(places.begin(), places.begin() + count - 1, places.end(), larger);
+  places.resize(static_cast<std::size_t>(count));
+  std::ranges::sort(places);
+  return places;
+}
+
+}  // namespace detail
+
 // q [tokens, heads * width] and k [tokens, width] before positions are told, weights [tokens, heads] of the heads:
-// score of token j for token i = sum over heads of weight * (q_i k_j), j <= i. Of equal scores the first token is seen.
+// score of token j for token i = sum over heads of weight * (q_i k_j), j <= i.
 inline Selection select(Matrix q, Matrix k, const Matrix& weights, std::int64_t length, const Indexer& indexer) {
   if (q.columns != indexer.heads * indexer.width || k.columns != indexer.width || weights.columns != indexer.heads || length <= 0)
     throw std::invalid_argument("projections do not fit the " + std::to_string(indexer.heads) + " heads of an indexer");
@@ -34,15 +55,18 @@ inline Selection select(Matrix q, Matrix k, const Matrix& weights, std::int64_t 
   Selection selection;
   for (std::int64_t row = 0; row < q.rows; ++row) {
     const auto place = row % length, begin = row - place;
-    std::vector<float> scores(static_cast<std::size_t>(place + 1));
-    for (std::int64_t j = 0; j <= place; ++j)
+    std::vector<float> scores(static_cast<std::size_t>(length), -std::numeric_limits<float>::infinity());
+    for (std::int64_t j = 0; j <= place; ++j) {
+      float score = 0;
       for (std::int64_t h = 0; h < indexer.heads; ++h) {
         float product = 0;
         for (std::int64_t d = 0; d < indexer.width; ++d) product += q.row(row)[h * indexer.width + d] * k.row(begin + j)[d];
-        scores[static_cast<std::size_t>(j)] += weights.row(row)[h] * scale * (indexer.cut ? std::max(product, 0.0F) : product);
+        score += weights.row(row)[h] * scale * (indexer.cut ? std::max(product, 0.0F) : product);
       }
-    selection.push_back(largest(scores, indexer.chosen));
-    std::ranges::sort(selection.back());
+      scores[static_cast<std::size_t>(j)] = score;
+    }
+    selection.push_back(detail::taken(scores, indexer.chosen));
+    std::erase_if(selection.back(), [&](auto j) { return j > place; });
   }
   return selection;
 }

@@ -24,6 +24,7 @@ struct MegatronExtras {
   float embedding_scale{1};
   float logit_cap{};
   std::int64_t group_best{};     // of Routing, instead of chosen experts / chosen groups
+  std::optional<Score> score{};  // of Routing, instead of moe_router_score_function; the chosen ones then add up to one
   bool widened_attention{true};  // whether YaRN scales the products of latent attention
   std::optional<float> latent_epsilon{};  // of the norms of latent attention's latents, instead of layernorm_epsilon
   std::optional<Pairs> indexer_pairs{};  // what positions turn in an indexer, instead of dsa_indexer_rope_interleaved
@@ -126,6 +127,10 @@ inline Routing megatron_routing(const Config& c, const MegatronExtras& extras) {
   else if (score == "sigmoid") routing.score = Score::sigmoid;
   else throw Failure("moe_router_score_function is " + score + "; the forward check computes softmax and sigmoid");
   routing.normalised = routing.score == Score::sigmoid && routing.chosen > 1;
+  if (extras.score) {
+    routing.score = *extras.score;
+    routing.normalised = true;
+  }
   if (const auto factor = c.number("moe_router_topk_scaling_factor", 0); factor != 0) routing.scale = static_cast<float>(factor);
   if (const auto chosen = c.integer("moe_router_group_topk", 0); chosen > 0) {
     routing.groups = positive(c, "moe_router_num_groups", 1);

@@ -55,6 +55,14 @@ inline Matrix megatron_experts(const Config& c, const Forward& run, const std::s
   return result;
 }
 
+// Says so where Megatron-Core ranks groups of experts by another number of their experts than `group_best`, by which the model does.
+inline void tell_group_ranking(const Config& c, const Forward& run, std::int64_t group_best) {
+  const auto groups = c.integer("moe_router_group_topk", 0), chosen = c.integer("moe_router_topk", 2);
+  if (groups > 0 && c.integer("moe_router_num_groups", 1) > 1 && chosen / groups != group_best)
+    run.note("Megatron-Core ranks groups of experts by the sum of their best " + std::to_string(chosen / groups) + ", transformers by that of their best " +
+             std::to_string(group_best) + ", which is what is compared");
+}
+
 // The second half of layer number `layer` ("decoder.layers.3."): dense, or a mixture where it has a router.
 inline Matrix megatron_feed_forward(const Config& c, const Forward& run, const std::string& name, std::int64_t layer, const Matrix& x, const MegatronExtras& extras) {
   const auto at = name + "mlp.";

@@ -58,6 +58,12 @@ inline Matrix packed_gated(const Forward& run, const std::string& at, std::int64
   return turned ? run.turned(down, inner, entry * width, width) : run.linear(down, inner, entry * hidden, hidden);
 }
 
+// The expert of that number as the checkpoint stores it: one of several in tensors for all, or with tensors of its own.
+inline Matrix stored_expert(const Forward& run, const std::string& at, std::int64_t expert, std::int64_t width, const Matrix& x) {
+  const bool packed = run.has(at + "gate_up_proj") || run.has(at + "gate_up_proj.weight");
+  return packed ? packed_gated(run, at, expert, width, x) : separate_gated(run, at + std::to_string(expert) + ".", x);
+}
+
 // The embedding before all layers and the head behind them, tied or not.
 inline Matrix output(const Forward& run, const Matrix& x, bool tied, const std::string& embedding = "model.embed_tokens.weight",
                      const std::string& head = "lm_head.weight") {
