@@ -1,0 +1,7 @@
+// Sarvam's models: 30B with grouped-query attention.
+
+#include <weighbridge/family.hpp>
+
+#include "sarvam_moe.hpp"
+
+const wb_plugin* wb_plugin_v1() { return weighbridge::plugin<sarvam::Moe>("sarvam", "1.0.0"); }
