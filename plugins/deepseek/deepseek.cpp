@@ -1,18 +1,21 @@
 // DeepSeek V2, V2-Lite, V3, V3.1 and R1; Moonlight and Kimi K2, which are DeepSeek V3 with other numbers.
 //
-//   x + attention(norm(x)),  x + mlp(norm(x)),  RMSNorm; latent attention (mla.hpp); the mlp is dense in the first layers
-//   and a mixture of experts with shared ones behind. V2 scores experts by softmax, V3 by sigmoid and a bias that is
+//   x + attention(norm(x)),  x + mlp(norm(x)),  RMSNorm; latent attention; the mlp is dense in the first layers and a
+//   mixture of experts with shared ones behind. V2 scores experts by softmax, V3 by sigmoid and a bias that is
 //   learned apart. V3 has layers that predict further tokens, numbered after the others.
 
 #include <weighbridge/family.hpp>
 #include <weighbridge/forward/megatron_gpt.hpp>
 #include <weighbridge/forward/pre_norm_decoder.hpp>
+#include <weighbridge/forward/separate_latent_attention.hpp>
+#include <weighbridge/forward/separate_mixture.hpp>
+#include <weighbridge/latent_attention_translation.hpp>
+#include <weighbridge/mixture.hpp>
+#include <weighbridge/mixture_translation.hpp>
+#include <weighbridge/prediction.hpp>
 
 #include <algorithm>
 #include <string>
-
-#include "mla_forward.hpp"
-#include "mla_translation.hpp"
 
 namespace {
 
@@ -47,14 +50,14 @@ void model_equations(const Config& c, Model& model, Generation generation) {
   const auto stated = c.integer("num_nextn_predict_layers", 0);
   const auto predictions = model.megatron().has("num_layers") ? std::min(stated, model.megatron().integer("mtp_num_layers", 0)) : stated;
   const auto attention = mla::attention_of(c);
-  const auto mixtures = mla::mixtures_of(c, of(generation).first_dense);
-  const mla::Experts experts{hidden, c.integer("n_routed_experts", of(generation).experts), expert_width(c, generation),
+  const auto mixtures = mixture_layers_of(c, of(generation).first_dense);
+  const ExpertMixture experts{hidden, c.integer("n_routed_experts", of(generation).experts), expert_width(c, generation),
                              shared_width(c, generation), generation == Generation::v3};
 
   const auto block = [&](const MegatronLayer& layer, const HuggingFaceLayer& hf, bool mixture) {
     mla::attention(model, layer, hf, attention);
-    if (mixture) mla::mixture(layer, hf, experts);
-    else mla::dense_mlp(layer, hf, ffn, hidden);
+    if (mixture) expert_mixture(layer, hf, experts);
+    else gated_mlp(layer, hf, ffn, hidden);
     model.dropped(hf.name("self_attn.rotary_emb.inv_freq"), "computed from rope_theta; old checkpoints carry it");
   };
 
@@ -66,7 +69,7 @@ void model_equations(const Config& c, Model& model, Generation generation) {
     // Megatron builds it like the last layer.
     if (mixtures.at(number) != mixtures.at(layers - 1))
       throw Failure("num_nextn_predict_layers: layer " + std::to_string(number) + " is not of the kind of the last layer, as Megatron makes it");
-    mla::prediction(model, mtp, hf, hidden, tied ? "model.embed_tokens.weight" : "lm_head.weight");
+    prediction_layer(model, mtp, hf, hidden, tied ? "model.embed_tokens.weight" : "lm_head.weight");
     block(mtp.under("transformer_layer."), hf, mixtures.at(number));
   }
   for (auto number = layers + predictions; number < layers + stated; ++number)
@@ -122,7 +125,7 @@ void experts_to_megatron(const Config& hf, const Config& megatron, const Notes& 
     megatron.set("moe_router_num_groups", hf.integer("n_group"));
     megatron.set("moe_router_group_topk", hf.integer("topk_group"));
   }
-  mla::mixtures_to_megatron(mla::mixtures_of(hf, d.first_dense), hf.integer("num_hidden_layers"), megatron);
+  mixture_layers_to_megatron(mixture_layers_of(hf, d.first_dense), hf.integer("num_hidden_layers"), megatron);
 }
 
 void config_to_megatron(const Config& hf, const Config& megatron, const Notes& notes, Generation generation) {
@@ -144,7 +147,7 @@ void config_to_hugging_face(const Config& megatron, const Config& hf, Generation
   to_hugging_face(kDecoderFields, megatron, hf);
   mla::attention_to_hugging_face(megatron, hf);
   mla::rope_to_hugging_face(megatron, hf);
-  mla::mixtures_to_hugging_face(megatron, hf);
+  mixture_layers_to_hugging_face(megatron, hf);
   dtype_to_hugging_face(megatron, hf);
 
   const auto width = megatron.integer("moe_ffn_hidden_size"), shared = megatron.integer("moe_shared_expert_intermediate_size", 0);
@@ -196,13 +199,17 @@ forward::Routing routing_of(const Config& c, Generation generation) {
 
 void forward_model(const Config& c, const Forward& run, Generation generation) {
   const auto attention = mla::attention_of(c);
-  const auto mixtures = mla::mixtures_of(c, of(generation).first_dense);
-  const auto core = mla::latent_attention(c, attention, generation == Generation::v3 ? mla::Widened::yes : mla::Widened::no);
+  const auto mixtures = mixture_layers_of(c, of(generation).first_dense);
+  const auto core = forward::stated_latent_attention(c, attention, generation == Generation::v3 ? forward::Widened::yes : forward::Widened::no);
   const auto routing = routing_of(c, generation);
+  const forward::Norm of_latents{.epsilon = 1e-6F};  // whatever the config says of the others
   forward::pre_norm_decoder(
-      c, run, [&](std::int64_t, const std::string& at, const forward::Matrix& x) { return mla::forward_attention(run, at, x, attention, core); },
+      c, run,
+      [&](std::int64_t, const std::string& at, const forward::Matrix& x) {
+        return forward::separate_latent_attention(run, at, x, attention, core, of_latents);
+      },
       [&](std::int64_t layer, const std::string& at, const forward::Matrix& x) {
-        return mixtures.at(layer) ? mla::forward_mixture(run, at, x, routing) : forward::separate_gated(run, at, x);
+        return mixtures.at(layer) ? forward::separate_mixture(run, at, x, routing) : forward::separate_gated(run, at, x);
       });
 }
 

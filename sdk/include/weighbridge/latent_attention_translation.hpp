@@ -1,42 +1,48 @@
 #pragma once
-// The configuration of latent attention and of its mixture of experts, both ways.
+// The configuration of latent attention and of its rotary embedding, both ways.
 
+#include <weighbridge/latent_attention.hpp>
 #include <weighbridge/translation.hpp>
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <utility>
 
-#include "mla.hpp"
+namespace weighbridge {
+inline namespace sdk_v1 {
+namespace mla {
 
-namespace weighbridge::mla {
-
-// Widths that a config.json leaves out are those of the published models, in every config class.
-inline constexpr Field kFields[] = {
-    integer_field("kv_lora_rank", "kv_lora_rank", 512),
-    integer_field("qk_nope_head_dim", "qk_head_dim", 128),
-    integer_field("qk_rope_head_dim", "qk_pos_emb_head_dim", 64),
-    integer_field("v_head_dim", "v_head_dim", 128),
+// What a config class takes for granted where config.json says nothing. These numbers are the most common ones, and those of
+// Megatron-Core.
+struct Defaults {
+  std::int64_t query_rank{1536}, rank{512}, nope{128}, rope{64}, value{128};
 };
 
 // null says that queries have no low rank; nothing says the class's default.
-inline std::optional<std::int64_t> query_rank(const Config& hf) {
+inline std::optional<std::int64_t> query_rank(const Config& hf, const Defaults& defaults = {}) {
   if (hf.is_null("q_lora_rank")) return std::nullopt;
-  return hf.integer("q_lora_rank", 1536);
+  return hf.integer("q_lora_rank", defaults.query_rank);
 }
 
-inline Attention attention_of(const Config& hf) {
-  return {hf.integer("hidden_size"), hf.integer("num_attention_heads"), query_rank(hf), hf.integer("kv_lora_rank", 512),
-          hf.integer("qk_nope_head_dim", 128), hf.integer("qk_rope_head_dim", 64), hf.integer("v_head_dim", 128)};
+inline Attention attention_of(const Config& hf, const Defaults& defaults = {}) {
+  return {hf.integer("hidden_size"), hf.integer("num_attention_heads"), query_rank(hf, defaults), hf.integer("kv_lora_rank", defaults.rank),
+          hf.integer("qk_nope_head_dim", defaults.nope), hf.integer("qk_rope_head_dim", defaults.rope), hf.integer("v_head_dim", defaults.value)};
 }
 
-inline void attention_to_megatron(const Config& hf, const Config& megatron, std::int64_t default_context) {
-  weighbridge::attention_to_megatron(hf, megatron, 0, default_context);
+inline void attention_to_megatron(const Config& hf, const Config& megatron, std::int64_t default_context, const Defaults& defaults = {}) {
+  sdk_v1::attention_to_megatron(hf, megatron, 0, default_context);
   megatron.set("multi_latent_attention", true);
   megatron.set("qk_layernorm", true);
-  megatron.set("kv_channels", hf.integer("qk_rope_head_dim", 64));  // has no meaning here; what Megatron-Bridge takes for head_dim
-  to_megatron(kFields, hf, megatron);
-  if (const auto rank = query_rank(hf)) megatron.set("q_lora_rank", *rank);
+  const auto a = attention_of(hf, defaults);
+  megatron.set("kv_channels", a.rope);  // has no meaning here; what Megatron-Bridge takes for head_dim
+  megatron.set("kv_lora_rank", a.rank);
+  megatron.set("qk_head_dim", a.nope);
+  megatron.set("qk_pos_emb_head_dim", a.rope);
+  megatron.set("v_head_dim", a.value);
+  if (a.query_rank) megatron.set("q_lora_rank", *a.query_rank);
   else megatron.set_null("q_lora_rank");  // Megatron-Core's default is 512
   for (const auto* bias : {"attention_bias", "mlp_bias"})
     if (hf.flag(bias)) throw Failure(std::string{bias} + " is true; the projections of Megatron's latent attention have no biases");
@@ -44,7 +50,11 @@ inline void attention_to_megatron(const Config& hf, const Config& megatron, std:
 }
 
 inline void attention_to_hugging_face(const Config& megatron, const Config& hf) {
-  to_hugging_face(kFields, megatron, hf);
+  constexpr Defaults defaults;
+  hf.set("kv_lora_rank", megatron.integer("kv_lora_rank", defaults.rank));
+  hf.set("qk_nope_head_dim", megatron.integer("qk_head_dim", defaults.nope));
+  hf.set("qk_rope_head_dim", megatron.integer("qk_pos_emb_head_dim", defaults.rope));
+  hf.set("v_head_dim", megatron.integer("v_head_dim", defaults.value));
   if (const auto rank = megatron.find_integer("q_lora_rank")) hf.set("q_lora_rank", *rank);
   else hf.set_null("q_lora_rank");
   const auto heads = megatron.integer("num_attention_heads");
@@ -98,39 +108,6 @@ inline void rope_to_hugging_face(const Config& megatron, const Config& hf) {
   hf.set("rope_scaling.mscale_all_dim", megatron.number("mscale_all_dim", 0.0));
 }
 
-// Which layers are mixtures: from layer `first` on every `every`-th, counted from layer 0.
-struct Mixtures {
-  std::int64_t first{}, every{1};
-  bool at(std::int64_t layer) const { return layer >= first && layer % every == 0; }
-};
-
-inline Mixtures mixtures_of(const Config& hf, std::int64_t default_first) {
-  const Mixtures mixtures{hf.integer("first_k_dense_replace", default_first), hf.integer("moe_layer_freq", 1)};
-  if (mixtures.every < 1) throw Failure("moe_layer_freq is " + std::to_string(mixtures.every) + "; it counts layers, from 1 on");
-  return mixtures;
-}
-
-inline void mixtures_to_megatron(const Mixtures& mixtures, std::int64_t layers, const Config& megatron) {
-  megatron.set_list("moe_layer_freq");
-  for (std::int64_t i = 0; i < layers; ++i) megatron.set(Config::at("moe_layer_freq", i), mixtures.at(i) ? 1 : 0);
-}
-
-inline void mixtures_to_hugging_face(const Config& megatron, const Config& hf) {
-  const auto layers = megatron.integer("num_layers");
-  const bool listed = megatron.has("moe_layer_freq.0");
-  const Mixtures stated{0, listed ? 1 : megatron.integer("moe_layer_freq", 1)};  // a number: every so many layers
-  const auto at = [&](std::int64_t i) { return listed ? megatron.integer(Config::at("moe_layer_freq", i)) != 0 : stated.at(i); };
-  Mixtures found;
-  while (found.first < layers && !at(found.first)) ++found.first;
-  const auto fits = [&] {
-    for (std::int64_t i = 0; i < layers; ++i)
-      if (found.at(i) != at(i)) return false;
-    return true;
-  };
-  while (found.every <= layers && !fits()) ++found.every;
-  if (!fits()) throw Failure("moe_layer_freq: no first_k_dense_replace and moe_layer_freq of config.json give these mixture layers");
-  hf.set("first_k_dense_replace", found.first);
-  hf.set("moe_layer_freq", found.every);
-}
-
-}  // namespace weighbridge::mla
+}  // namespace mla
+}  // namespace sdk_v1
+}  // namespace weighbridge

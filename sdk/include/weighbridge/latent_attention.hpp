@@ -1,20 +1,21 @@
 #pragma once
-// Multi-head latent attention and the mixture of experts that comes with it, as DeepSeek drew them and others took over.
+// Multi-head latent attention: keys and values are made of one latent, and so may queries be of another.
 //
 //   q = Wq norm(x)                          or  Wq_b norm(Wq_a norm(x))             heads of [nope | rope] rows
 //   [latent | k_rope] = Wkv_a norm(x),  [k_nope | v] = Wkv_b norm(latent)           k_rope is shared by all heads
 //   x + Wo attention([q_nope | q_rope], [k_nope | k_rope], v)
-//   x + shared(norm(x)) + sum over the chosen experts of weight * expert(norm(x))
 //
 // Rope rows are pairs side by side on both sides: nothing is permuted.
 
-#include <weighbridge/experts.hpp>
 #include <weighbridge/model.hpp>
 
 #include <cstdint>
 #include <optional>
+#include <string_view>
 
-namespace weighbridge::mla {
+namespace weighbridge {
+inline namespace sdk_v1 {
+namespace mla {
 
 struct Attention {
   std::int64_t hidden{}, heads{};
@@ -54,44 +55,6 @@ inline void attention(const Model& model, const MegatronLayer& layer, const Hugg
   layer["self_attention.linear_proj.weight"] = row(hf("self_attn.o_proj.weight", {a.hidden, a.heads * a.value}));
 }
 
-// gate above up, and down, of a SwiGLU of that width.
-inline void gated(const MegatronLayer& mlp, const HuggingFaceLayer& hf, const std::string& name, std::int64_t width, std::int64_t hidden) {
-  mlp["linear_fc1.weight"] = column(concat(hf(name + "gate_proj.weight", {width, hidden}), hf(name + "up_proj.weight", {width, hidden})));
-  mlp["linear_fc2.weight"] = row(hf(name + "down_proj.weight", {hidden, width}));
-}
-
-inline void dense_mlp(const MegatronLayer& layer, const HuggingFaceLayer& hf, std::int64_t width, std::int64_t hidden) {
-  layer["mlp.linear_fc1.layer_norm_weight"] = replicated(hf("post_attention_layernorm.weight", {hidden}));
-  gated(layer.under("mlp."), hf, "mlp.", width, hidden);
-}
-
-struct Experts {
-  std::int64_t hidden{}, count{}, width{};
-  std::int64_t shared_width{};  // 0: no shared experts
-  bool bias{};                  // whether a bias helps to choose (and only that)
-};
-
-inline void mixture(const MegatronLayer& layer, const HuggingFaceLayer& hf, const Experts& e) {
-  layer["pre_mlp_layernorm.weight"] = norm(hf("post_attention_layernorm.weight", {e.hidden}));
-  layer["mlp.router.weight"] = replicated(hf("mlp.gate.weight", {e.count, e.hidden}));
-  // A buffer that Megatron counts up in float32, whatever the weights are in.
-  if (e.bias)
-    layer["mlp.router.expert_bias"] =
-        Parameter{cast(hf("mlp.gate.e_score_correction_bias", {e.count}), WB_DTYPE_F32), WB_SPLIT_NONE, WB_EXTRA_ABSENT, WB_KEEP_DTYPE};
-  separate_experts(layer, hf, "mlp.experts.", e.count, e.width, e.hidden);
-  if (e.shared_width > 0) gated(layer.under("mlp.shared_experts."), hf, "mlp.shared_experts.", e.shared_width, e.hidden);
-}
-
-// What a layer that predicts one more token has around its transformer layer: eh_proj [norm(embedding) | norm(hidden)].
-// It shares the embedding and the output layer (`head`) of the model, whose copies some checkpoints hold.
-inline void prediction(const Model& model, const MegatronLayer& layer, const HuggingFaceLayer& hf, std::int64_t hidden,
-                       std::string_view head = "lm_head.weight") {
-  layer["enorm.weight"] = norm(hf("enorm.weight", {hidden}));
-  layer["hnorm.weight"] = norm(hf("hnorm.weight", {hidden}));
-  layer["eh_proj.weight"] = column(hf("eh_proj.weight", {hidden, 2 * hidden}));
-  layer["final_layernorm.weight"] = norm(hf("shared_head.norm.weight", {hidden}));
-  model.copy(hf.name("embed_tokens.weight"), "model.embed_tokens.weight", "prediction layers share the embedding");
-  model.copy(hf.name("shared_head.head.weight"), head, "prediction layers share the output layer");
-}
-
-}  // namespace weighbridge::mla
+}  // namespace mla
+}  // namespace sdk_v1
+}  // namespace weighbridge

@@ -1,0 +1,47 @@
+#pragma once
+// The feed-forward of models whose first layers are dense and whose others are mixtures of experts, some of them shared.
+//
+//   x + down(silu(gate(norm(x))) * up(norm(x)))
+//   x + shared(norm(x)) + sum over the chosen experts of weight * expert(norm(x))
+
+#include <weighbridge/experts.hpp>
+#include <weighbridge/model.hpp>
+
+#include <cstdint>
+#include <string>
+
+namespace weighbridge {
+inline namespace sdk_v1 {
+
+// gate above up, and down, of a SwiGLU of that width.
+inline void gated_projections(const MegatronLayer& mlp, const HuggingFaceLayer& hf, const std::string& name, std::int64_t width, std::int64_t hidden) {
+  mlp["linear_fc1.weight"] = column(concat(hf(name + "gate_proj.weight", {width, hidden}), hf(name + "up_proj.weight", {width, hidden})));
+  mlp["linear_fc2.weight"] = row(hf(name + "down_proj.weight", {hidden, width}));
+}
+
+// The feed-forward of a dense layer, with the norm before it.
+inline void gated_mlp(const MegatronLayer& layer, const HuggingFaceLayer& hf, std::int64_t width, std::int64_t hidden) {
+  layer["mlp.linear_fc1.layer_norm_weight"] = replicated(hf("post_attention_layernorm.weight", {hidden}));
+  gated_projections(layer.under("mlp."), hf, "mlp.", width, hidden);
+}
+
+struct ExpertMixture {
+  std::int64_t hidden{}, count{}, width{};
+  std::int64_t shared_width{};  // 0: no shared experts
+  bool bias{};                  // whether a bias helps to choose (and only that)
+};
+
+// The feed-forward of a layer of experts that have tensors of their own, with the norm before it.
+inline void expert_mixture(const MegatronLayer& layer, const HuggingFaceLayer& hf, const ExpertMixture& e) {
+  layer["pre_mlp_layernorm.weight"] = norm(hf("post_attention_layernorm.weight", {e.hidden}));
+  layer["mlp.router.weight"] = replicated(hf("mlp.gate.weight", {e.count, e.hidden}));
+  // A buffer that Megatron counts up in float32, whatever the weights are in.
+  if (e.bias)
+    layer["mlp.router.expert_bias"] =
+        Parameter{cast(hf("mlp.gate.e_score_correction_bias", {e.count}), WB_DTYPE_F32), WB_SPLIT_NONE, WB_EXTRA_ABSENT, WB_KEEP_DTYPE};
+  separate_experts(layer, hf, "mlp.experts.", e.count, e.width, e.hidden);
+  if (e.shared_width > 0) gated_projections(layer.under("mlp.shared_experts."), hf, "mlp.shared_experts.", e.shared_width, e.hidden);
+}
+
+}  // namespace sdk_v1
+}  // namespace weighbridge
