@@ -3,9 +3,9 @@
 // them. Experts are scored by sigmoid, a bias that is learned apart helps to choose, chosen weights add up to one and are
 // scaled; shared experts see every token.
 
-#include <weighbridge/experts.hpp>
 #include <weighbridge/forward/mixture.hpp>
 #include <weighbridge/forward/separate_projections.hpp>
+#include <weighbridge/mixture.hpp>
 #include <weighbridge/model.hpp>
 #include <weighbridge/translation.hpp>
 
@@ -38,29 +38,18 @@ inline Mixture mixture_of(const Config& hf) {
   return m;
 }
 
-// `name` + "gate_proj" and so on, as "linear_fc1" and "linear_fc2" of `layer`.
-inline void gated_equations(const MegatronLayer& layer, const HuggingFaceLayer& hf, const std::string& name, std::int64_t width, std::int64_t hidden) {
-  layer["linear_fc1.weight"] = column(concat(hf(name + "gate_proj.weight", {width, hidden}), hf(name + "up_proj.weight", {width, hidden})));
-  layer["linear_fc2.weight"] = row(hf(name + "down_proj.weight", {hidden, width}));
-}
-
 // The second half of layer number `index`; `bias` is what the router's is called.
 inline void feed_forward_equations(const Config& c, const MegatronLayer& layer, const HuggingFaceLayer& hf, std::int64_t index, std::string_view bias) {
   const auto m = mixture_of(c);
   const auto hidden = c.integer("hidden_size");
-  const auto weight = hf("post_attention_layernorm.weight", {hidden});
-  if (index < m.first) {
-    layer["mlp.linear_fc1.layer_norm_weight"] = replicated(weight);
-    gated_equations(layer.under("mlp."), hf, "mlp.", c.integer("intermediate_size"), hidden);
-    return;
-  }
-  layer["pre_mlp_layernorm.weight"] = norm(weight);
+  if (index < m.first) return gated_mlp(layer, hf, c.integer("intermediate_size"), hidden);
+  layer["pre_mlp_layernorm.weight"] = norm(hf("post_attention_layernorm.weight", {hidden}));
   layer["mlp.router.weight"] = replicated(hf("mlp.gate.weight", {m.experts, hidden}));
   // A buffer that Megatron counts up in float32, whatever the weights are in.
   if (m.bias)
     layer["mlp.router.expert_bias"] = Parameter{cast(hf(bias, {m.experts}), WB_DTYPE_F32), WB_SPLIT_NONE, WB_EXTRA_ABSENT, WB_KEEP_DTYPE};
   separate_experts(layer, hf, "mlp.experts.", m.experts, m.width, hidden);
-  if (m.shared > 0) gated_equations(layer.under("mlp.shared_experts."), hf, "mlp.shared_experts.", m.shared * m.width, hidden);
+  if (m.shared > 0) gated_projections(layer.under("mlp.shared_experts."), hf, "mlp.shared_experts.", m.shared * m.width, hidden);
 }
 
 // What Megatron-Bridge says of both; `provider` is the class that builds the model.

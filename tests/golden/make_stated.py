@@ -11,10 +11,12 @@ import shutil
 import sys
 
 import plain
+import stated_latent
 from stated_cases import CASES
 
 HERE = pathlib.Path(__file__).resolve().parent
-FLOAT32 = (".e_score_correction_bias", ".moe.router_bias")  # ends of the names of tensors that published files hold in float32
+CASES |= stated_latent.CASES
+FLOAT32 = (".e_score_correction_bias", ".moe.router_bias", ".gate.expert_bias")  # ends of the names of tensors that published files hold in float32
 
 
 def source_of(name, case):
