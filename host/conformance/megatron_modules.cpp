@@ -41,6 +41,13 @@ constexpr KnownParameter kKnown[] = {
     {"self_attention.linear_kv_down_proj.weight", {}},
     {"self_attention.linear_kv_up_proj.weight", Split::axis_0},
     {"self_attention.linear_kv_up_proj.layer_norm_weight", Split::none},
+    {"self_attention.kv_layernorm.weight", Split::none},
+    // Its indexer, where it is sparse
+    {"self_attention.core_attention.indexer.linear_wq_b.weight", {}},
+    {"self_attention.core_attention.indexer.linear_wk.weight", {}},
+    {"self_attention.core_attention.indexer.k_norm.weight", Split::none},
+    {"self_attention.core_attention.indexer.k_norm.bias", Split::none},
+    {"self_attention.core_attention.indexer.linear_weights_proj.weight", {}},
     // Gated DeltaNet
     {"self_attention.in_proj.layer_norm_weight", Split::none},
     {"self_attention.in_proj.weight", Split::axis_0},

@@ -29,11 +29,22 @@ inline void separate_experts(const MegatronLayer& layer, const HuggingFaceLayer&
       [&](std::int64_t e) { return of(e, ".down_proj.weight", {hidden, width}); });
 }
 
+// Whether the source keeps the experts of this layer in one tensor for all.
+inline bool are_packed(const HuggingFaceLayer& hf, std::string_view prefix) {
+  const auto gate_up = std::string{prefix} + "gate_up_proj";
+  return hf.source(gate_up) || hf.source(gate_up + ".weight");
+}
+
 // The same in one tensor for all: `prefix` + "gate_up_proj" of entries [gate above up, hidden] and "down_proj" of entries
-// [hidden, width], or both with their entries turned; no numbers are such that both tensors fit both ways.
+// [hidden, width], or both with their entries turned; no numbers are such that both tensors fit both ways. Some files put
+// ".weight" behind either name.
 inline void packed_experts(const MegatronLayer& layer, const HuggingFaceLayer& hf, std::string_view prefix, std::int64_t experts,
                            std::int64_t width, std::int64_t hidden) {
-  const auto gate_up = std::string{prefix} + "gate_up_proj", down = std::string{prefix} + "down_proj";
+  const auto name_of = [&](const char* projection) {
+    const auto name = std::string{prefix} + projection;
+    return hf.source(name + ".weight") ? name + ".weight" : name;
+  };
+  const auto gate_up = name_of("gate_up_proj"), down = name_of("down_proj");
   const auto of_source = [&](const std::string& name, const Dimensions& shape) {
     const auto found = hf.source(name);
     return found && found->shape == shape;

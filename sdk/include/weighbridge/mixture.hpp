@@ -31,7 +31,7 @@ struct ExpertMixture {
   bool bias{};                  // whether a bias helps to choose (and only that)
 };
 
-// The feed-forward of a layer of experts that have tensors of their own, with the norm before it.
+// The feed-forward of a layer of experts, with the norm before it. They have tensors of their own unless the source packs them.
 inline void expert_mixture(const MegatronLayer& layer, const HuggingFaceLayer& hf, const ExpertMixture& e) {
   layer["pre_mlp_layernorm.weight"] = norm(hf("post_attention_layernorm.weight", {e.hidden}));
   layer["mlp.router.weight"] = replicated(hf("mlp.gate.weight", {e.count, e.hidden}));
@@ -39,7 +39,8 @@ inline void expert_mixture(const MegatronLayer& layer, const HuggingFaceLayer& h
   if (e.bias)
     layer["mlp.router.expert_bias"] =
         Parameter{cast(hf("mlp.gate.e_score_correction_bias", {e.count}), WB_DTYPE_F32), WB_SPLIT_NONE, WB_EXTRA_ABSENT, WB_KEEP_DTYPE};
-  separate_experts(layer, hf, "mlp.experts.", e.count, e.width, e.hidden);
+  if (are_packed(hf, "mlp.experts.")) packed_experts(layer, hf, "mlp.experts.", e.count, e.width, e.hidden);
+  else separate_experts(layer, hf, "mlp.experts.", e.count, e.width, e.hidden);
   if (e.shared_width > 0) gated_projections(layer.under("mlp.shared_experts."), hf, "mlp.shared_experts.", e.shared_width, e.hidden);
 }
 

@@ -17,6 +17,7 @@ struct LatentAttention {
   std::int64_t plain{}, rotary{}, values{};  // widths of a head's parts
   float scale{};
   Rotary positions{};
+  const Selection* seen{};  // as in Attention
 };
 
 // q [tokens, heads * (plain + rotary)], shared_key [tokens, rotary] before its positions are told, and of the latent
@@ -35,7 +36,7 @@ inline Matrix attend(Matrix q, Matrix shared_key, const Matrix& of_latent, std::
       std::copy_n(shared_key.row(i), a.rotary, k.row(i) + h * width + a.plain);
       std::copy_n(from + a.plain, a.values, v.row(i) + h * a.values);
     }
-  return attend(q, k, v, length, {.heads = a.heads, .groups = a.heads, .width = width, .values = a.values, .scale = a.scale});
+  return attend(q, k, v, length, {.heads = a.heads, .groups = a.heads, .width = width, .values = a.values, .scale = a.scale, .seen = a.seen});
 }
 
 }  // namespace forward

@@ -25,6 +25,8 @@ struct MegatronExtras {
   float logit_cap{};
   std::int64_t group_best{};     // of Routing, instead of chosen experts / chosen groups
   bool widened_attention{true};  // whether YaRN scales the products of latent attention
+  std::optional<float> latent_epsilon{};  // of the norms of latent attention's latents, instead of layernorm_epsilon
+  std::optional<Pairs> indexer_pairs{};  // what positions turn in an indexer, instead of dsa_indexer_rope_interleaved
   // By layer, instead of activation_func_clamp_value: of dense MLPs and routed experts, of shared ones. 0: none.
   std::vector<float> clamps{}, shared_clamps{};
 };

@@ -20,11 +20,12 @@ void megatron_gpt(const Config& c, const Forward& run, const MegatronExtras& ext
   scale(x, extras.embedding_scale);
   run.state(-1, x);
   const auto layers = c.integer("num_layers");
+  Selection selection;
   for (std::int64_t i = 0; i < layers; ++i) {
     const auto layer = "decoder.layers." + std::to_string(i) + ".";
     Matrix attended;
     if (c.flag("multi_latent_attention")) {
-      attended = megatron_latent_attention(c, run, layer, x, extras);
+      attended = megatron_latent_attention(c, run, layer, x, extras, selection);
     } else if (const auto linear = layer + "self_attention."; run.has(linear + "out_norm.weight")) {
       attended = megatron_gated_delta(c, run, linear, x);
     } else {

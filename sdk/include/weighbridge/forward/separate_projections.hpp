@@ -45,7 +45,8 @@ inline Matrix separate_gated(const Forward& run, const std::string& at, const Ma
 // [features, width]; or both with their entries turned.
 inline Matrix packed_gated(const Forward& run, const std::string& at, std::int64_t entry, std::int64_t width, const Matrix& x,
                            Activation activation = Activation::silu) {
-  const auto gate_up = at + "gate_up_proj", down = at + "down_proj";
+  const auto name_of = [&](const std::string& name) { return run.has(name) ? name : name + ".weight"; };
+  const auto gate_up = name_of(at + "gate_up_proj"), down = name_of(at + "down_proj");
   const auto hidden = x.columns;
   const auto is = [&](const std::string& name, std::int64_t rows, std::int64_t columns) {
     const auto shape = run.shape(name);

@@ -1,0 +1,132 @@
+// GLM 4.5, 4.5-Air, 4.6 and 4.7.
+//
+//   x + attention(norm(x)),  x + feed_forward(norm(x)),  RMSNorm. Queries of grouped attention; q, k and v may have biases,
+//   each head of q and k may have a norm. Positions turn a share of a head's features.
+
+#include <weighbridge/forward/megatron_gpt.hpp>
+#include <weighbridge/forward/pre_norm_decoder.hpp>
+#include <weighbridge/forward/separate_mixture.hpp>
+#include <weighbridge/forward/stated_rotary.hpp>
+
+#include <cmath>
+#include <optional>
+#include <string>
+
+#include "generations.hpp"
+#include "mixture.hpp"
+
+namespace glm {
+namespace {
+
+constexpr std::int64_t kGroups = 8;  // where config.json does not say
+
+struct Attention {
+  std::int64_t hidden{}, heads{}, groups{}, width{};
+  bool biases{}, head_norms{};
+};
+Attention attention_of(const Config& c) {
+  return {c.integer("hidden_size"), attention_heads(c), c.integer("num_key_value_heads", kGroups), head_width(c), c.flag("attention_bias"),
+          c.flag("use_qk_norm")};
+}
+
+void attention_equations(const MegatronLayer& layer, const HuggingFaceLayer& hf, const Attention& a) {
+  const auto query = a.heads * a.width, key = a.groups * a.width;
+  layer["self_attention.linear_qkv.layer_norm_weight"] = replicated(hf("input_layernorm.weight", {a.hidden}));
+  layer["self_attention.linear_qkv.weight"] = column(interleave(a.groups,
+      hf("self_attn.q_proj.weight", {query, a.hidden}),
+      hf("self_attn.k_proj.weight", {key, a.hidden}),
+      hf("self_attn.v_proj.weight", {key, a.hidden})));
+  if (a.biases)
+    layer["self_attention.linear_qkv.bias"] = column(interleave(a.groups,
+        hf("self_attn.q_proj.bias", {query}), hf("self_attn.k_proj.bias", {key}), hf("self_attn.v_proj.bias", {key})));
+  if (a.head_norms) {
+    layer["self_attention.q_layernorm.weight"] = norm(hf("self_attn.q_norm.weight", {a.width}));
+    layer["self_attention.k_layernorm.weight"] = norm(hf("self_attn.k_norm.weight", {a.width}));
+  }
+  layer["self_attention.linear_proj.weight"] = row(hf("self_attn.o_proj.weight", {a.hidden, query}));
+}
+
+double rotary_share(const Config& hf) { return hf.number("partial_rotary_factor", hf.number("rope_parameters.partial_rotary_factor", 0.5)); }
+
+void rope_to_megatron(const Config& hf, const Config& megatron) {
+  const auto rope = rope_of(hf, 10000.0);
+  const auto share = rotary_share(hf);
+  megatron.set("rotary_percent", share);
+  megatron.set("rotary_base", rope.theta);
+  for (const auto* stated : {"rope_parameters.rope_theta", "rope_theta"}) megatron.copy("rotary_base", hf, stated);  // as it is written: 1000000
+  if (rope.type == "default") return;
+  if (rope.type != "yarn") throw Failure(rope.at + " is of type " + rope.type + "; Megatron's attention computes default and yarn");
+  // Megatron-Core's YaRN reckons with all features of a head.
+  if (share != 1.0)
+    throw Failure(rope.at + " is of type yarn and partial_rotary_factor " + std::to_string(share) + "; Megatron's YaRN turns whole heads");
+  yarn_to_megatron(hf, rope.at, megatron);
+}
+
+}  // namespace
+
+void Glm4Moe::to_megatron(Config hf, Config megatron, Notes notes) {
+  megatron.set("_target_", "megatron.bridge.models.gpt_provider.GPTModelProvider");
+  megatron.set_list("transformer_layer_spec._args_");
+  megatron.set("transformer_layer_spec._partial_", true);
+  megatron.set("transformer_layer_spec._target_", "megatron.core.models.gpt.gpt_layer_specs.get_gpt_decoder_block_spec");
+  megatron.set("transformer_layer_spec.use_transformer_engine", true);
+  decoder_to_megatron(hf, megatron, notes, kGlm4Moe);
+  attention_to_megatron(hf, megatron, kGroups, kGlm4Moe.context);
+  const auto a = attention_of(hf);
+  megatron.set("add_qkv_bias", a.biases);
+  megatron.set("qk_layernorm", a.head_norms);
+  rope_to_megatron(hf, megatron);
+  megatron.set("moe_router_pre_softmax", false);
+  megatron.set("moe_router_bias_update_rate", 0);
+  megatron.set("moe_aux_loss_coeff", 0.001);
+  megatron.set("moe_token_dispatcher_type", "alltoall");
+  for (const auto* on : {"persist_layer_norm", "bias_activation_fusion", "bias_dropout_fusion"}) megatron.set(on, true);
+  predictions_to_megatron(hf, megatron, notes);
+}
+
+void Glm4Moe::to_hugging_face(Config megatron, Config hf, Notes) {
+  decoder_to_hugging_face(megatron, hf, kGlm4Moe);
+  attention_to_hugging_face(megatron, hf);
+  hf.set("attention_bias", megatron.flag("add_qkv_bias"));
+  hf.set("use_qk_norm", megatron.flag("qk_layernorm"));
+  hf.set("partial_rotary_factor", megatron.number("rotary_percent", 1.0));
+  hf.set("rope_theta", megatron.number("rotary_base", 10000.0));
+  if (is_yarn(megatron)) yarn_to_hugging_face(megatron, hf);
+  else hf.set_null("rope_scaling");
+}
+
+// Others with such experts have a class or layers of their own, or balance them otherwise.
+bool Glm4Moe::recognises(const Config& megatron) {
+  const auto layers = megatron.string("transformer_layer_spec._target_", "");
+  return has_such_experts(megatron) && !megatron.flag("multi_latent_attention") && !megatron.has("experimental_attention_variant") &&
+         (names_no_builder(megatron) || is_built_by(megatron, "GPTModelProvider")) &&
+         (layers.empty() || layers.ends_with(".get_gpt_decoder_block_spec"));
+}
+
+void Glm4Moe::equations(const Config& c, Model& model) {
+  const auto attention = attention_of(c);
+  model_equations(c, model, kGlm4Moe, [&](const MegatronLayer& layer, const HuggingFaceLayer& hf, const Place&) { attention_equations(layer, hf, attention); });
+}
+
+void Glm4Moe::forward_hugging_face(const Config& c, Forward& run) {
+  const auto a = attention_of(c);
+  const forward::Attention attention{.heads = a.heads, .groups = a.groups, .width = a.width, .values = a.width,
+                                     .scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(a.width)))};
+  const auto rotary = forward::stated_rotary(c, 10000.0, static_cast<std::int64_t>(static_cast<double>(a.width) * rotary_share(c)));
+  const forward::Norm of_heads{.epsilon = static_cast<float>(c.number("rms_norm_eps", kEpsilon))};
+  const auto kinds = layer_kinds(c, kGlm4Moe);
+  const auto routing = routing_of(c, kGlm4Moe);
+  forward::pre_norm_decoder(
+      c, run,
+      [&](std::int64_t, const std::string& at, const forward::Matrix& x) {
+        return forward::separate_attention(run, at, x, attention, rotary, a.head_norms ? std::optional{of_heads} : std::nullopt);
+      },
+      [&](std::int64_t layer, const std::string& at, const forward::Matrix& x) {
+        return kinds.at(layer) ? forward::separate_mixture(run, at, x, routing) : forward::separate_gated(run, at, x);
+      },
+      kEpsilon);
+}
+
+void Glm4Moe::forward_megatron(const Config& megatron, Forward& run) { forward::megatron_gpt(megatron, run, extras_of(megatron, run)); }
+
+}  // namespace glm
