@@ -30,7 +30,7 @@ TEST_P(OwnPlugins, KeepTheContract) {
 }
 
 INSTANTIATE_TEST_SUITE_P(All, OwnPlugins,
-                         ::testing::Values("deepseek", "falcon_h1", "gemma", "gpt_oss", "llama", "llama_nemotron",
+                         ::testing::Values("deepseek", "deepseek_v4", "falcon_h1", "gemma", "gpt_oss", "kimi_k3", "llama", "llama_nemotron",
                                            "mimo", "multimodal", "nemotron_h", "qwen", "qwen_next", "sarvam", "stepfun"),
                          [](const auto& tested) { return tested.param; });
 

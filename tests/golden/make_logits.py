@@ -4,7 +4,7 @@
 
 `input_ids` [2, 6] and `logits` [2, 6, vocabulary], for every case whose model transformers knows by itself; but not
 for qwen3-moe, whose router scores experts so much alike that float32 cannot tell them apart, and gemma4, whose logits are nought.
-Where transformers knows the same model under another name, `stated_latent.KNOWN_AS` says as what it reads config.json.
+Where transformers knows the same model under other names, `stated_latent.KNOWN_AS` gives the config.json that it reads.
 """
 import json
 import pathlib

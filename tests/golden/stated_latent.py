@@ -1,7 +1,7 @@
-"""Golden cases of make_stated.py whose models follow DeepSeek without being one: Sarvam. Both sides are written out, by keys of torch_dist,
-as Megatron-Bridge 0.6.2 over Megatron-Core 0.19.2 saves them."""
-from stated_cases import SIZES, Case
-from stated_storage import deepseek_parameters, deepseek_shapes
+"""Golden cases of make_stated.py whose models follow DeepSeek V3: DeepSeek V3.2 and Sarvam. Both sides are written out, by keys of
+torch_dist, as Megatron-Bridge 0.6.2 over Megatron-Core 0.19.2 saves them."""
+from stated_cases import DEEPSEEK_V3, FP8, SIZES, Case, linear
+from stated_storage import Fp8, deepseek_parameters, deepseek_shapes
 from stated_text import dense, experts, gated, gated_shapes, linear_qkv
 
 SARVAM = {**SIZES, "intermediate_size": 28, "num_hidden_layers": 3, "rms_norm_eps": 1e-05, "moe_intermediate_size": 12, "first_k_dense_replace": 1,
@@ -18,6 +18,49 @@ SARVAM_MLA = {"architectures": ["SarvamMLAForCausalLM"], "model_type": "sarvam_m
               "rope_scaling": {"type": "deepseek_yarn", "factor": 20.0, "original_max_position_embeddings": 2048, "beta_fast": 32.0,
                                "beta_slow": 1.0, "mscale": 1.0, "mscale_all_dim": 1.0},
               "num_experts": 4, "num_shared_experts": 1, "num_experts_per_tok": 2, "n_group": 2, "topk_group": 1, "attention_bias": False}
+
+
+# Fewer tokens are seen than the test has, so that what is selected shows.
+DEEPSEEK_V32 = {key: value for key, value in DEEPSEEK_V3.items() if key != "quantization_config"} | {
+    "architectures": ["DeepseekV32ForCausalLM"], "model_type": "deepseek_v32", "intermediate_size": 28, "kv_lora_rank": 10, "n_routed_experts": 4,
+    "index_n_heads": 8, "index_head_dim": 6, "index_topk": 2,
+    "rope_scaling": {"type": "yarn", "factor": 4.0, "original_max_position_embeddings": 128, "beta_fast": 32.0, "beta_slow": 1.0, "mscale": 1.0,
+                     "mscale_all_dim": 1.0}}
+DEEPSEEK_V32_FP8 = {**DEEPSEEK_V32, "kv_lora_rank": 132, "intermediate_size": 140, "index_n_heads": 22, "quantization_config": {**FP8, "scale_fmt": "ue8m0"}}
+
+
+# DeepSeek V3.2 (no bridge; Megatron-Core's transformer/experimental_attention_variant/dsa.py): DeepSeek-V3 whose latents' norms are modules
+# of their own, since an indexer takes the queries' latent, too.
+
+INDEXER = {"wq_b.weight": "linear_wq_b.weight", "wk.weight": "linear_wk.weight", "k_norm.weight": "k_norm.weight", "k_norm.bias": "k_norm.bias",
+           "weights_proj.weight": "linear_weights_proj.weight"}
+
+
+def deepseek_v32_shapes(config):
+    shapes, heads, width = deepseek_shapes(config), config["index_n_heads"], config["index_head_dim"]
+    of = {"wq_b.weight": (heads * width, config["q_lora_rank"]), "wk.weight": (width, config["hidden_size"]), "k_norm.weight": (width,),
+          "k_norm.bias": (width,), "weights_proj.weight": (heads, config["hidden_size"])}
+    for number in range(config["num_hidden_layers"] + config["num_nextn_predict_layers"]):
+        shapes |= {f"model.layers.{number}.self_attn.indexer.{name}": shape for name, shape in of.items()}
+    return shapes
+
+
+def deepseek_v32_parameters(config, hf):
+    apart, decoder = {"linear_q_up_proj.layer_norm_weight": "q_layernorm.weight", "linear_kv_up_proj.layer_norm_weight": "kv_layernorm.weight"}, config["num_hidden_layers"]
+    found = {}
+    for name, value in deepseek_parameters(config, hf).items():
+        for fused, own in apart.items():
+            name = name.replace("self_attention." + fused, "self_attention." + own)
+        found[name] = value
+    for number in range(decoder + config["num_nextn_predict_layers"]):
+        target = f"decoder.layers.{number}." if number < decoder else f"mtp.layers.{number - decoder}.transformer_layer."
+        found |= {f"{target}self_attention.core_attention.indexer.{there}": hf[f"model.layers.{number}.self_attn.indexer.{here}"]
+                  for here, there in INDEXER.items()}
+    return found
+
+
+def linear_or_index(name):
+    return linear(name) and ".indexer." not in name or name.endswith((".wq_b.weight", ".wk.weight"))
 
 
 # Sarvam 30B (megatron/bridge/models/sarvam/sarvam_moe_bridge.py): queries, keys and values in one tensor, one kind after the other.
@@ -79,9 +122,14 @@ def sarvam_as_deepseek_v3(config):
                                   "rope_scaling": config["rope_scaling"] | {"type": "yarn"}, "head_dim": config["qk_rope_head_dim"]}
 
 
-# Cases of which transformers knows the model under another name: what its config.json would say.
-KNOWN_AS = {"sarvam-mla": sarvam_as_deepseek_v3}
+# Cases that transformers reads with another config.json.
+KNOWN_AS = {"sarvam-mla": sarvam_as_deepseek_v3,
+            "deepseek-v32": lambda config: config | {"num_experts": config["n_routed_experts"]}}  # transformers 5.12.1 counts by this name
+V32_COPIES = {"model.layers.2.embed_tokens.weight": "model.embed_tokens.weight", "model.layers.2.shared_head.head.weight": "lm_head.weight"}
 CASES = {
+    "deepseek-v32": Case(DEEPSEEK_V32, deepseek_v32_shapes, deepseek_v32_parameters, copies=V32_COPIES),
+    "deepseek-v32-fp8": Case(DEEPSEEK_V32_FP8, deepseek_v32_shapes, deepseek_v32_parameters, copies=V32_COPIES, codec=Fp8(DEEPSEEK_V32_FP8, "F32"),
+                             in_codec=linear_or_index),
     "sarvam-moe": Case(SARVAM_MOE, sarvam_moe_shapes, sarvam_moe_parameters),
     "sarvam-mla": Case(SARVAM_MLA, lambda config: deepseek_shapes(as_deepseek(config)), lambda config, hf: deepseek_parameters(as_deepseek(config), hf)),
 }
