@@ -25,10 +25,11 @@ Cell ModelPlacement::cell(std::string_view prefix, std::int64_t layer, std::stri
   if (!name.starts_with(backbone_)) return placement_.embedding();
   name.remove_prefix(backbone_.size());
   if (name.starts_with("mtp.")) return placement_.prediction();
-  // With prediction layers the norm goes where the last layer of the decoder is.
-  if (name.starts_with("decoder.final_layernorm") && predicts_ && placement_.layers() > 0)
+  // With prediction layers the norm goes where the last layer of the decoder is, and what contracts hyper-connections with it.
+  const bool contracts = name.starts_with("decoder.hc_head_");
+  if ((name.starts_with("decoder.final_layernorm") || contracts) && predicts_ && placement_.layers() > 0)
     return placement_.layer(placement_.layers() - 1).cell;
-  if (name.starts_with("decoder.final_") || name.starts_with("output_layer")) return placement_.output();
+  if (contracts || name.starts_with("decoder.final_") || name.starts_with("output_layer")) return placement_.output();
   return placement_.embedding();
 }
 

@@ -5,6 +5,7 @@
 #include <bit>
 #include <cassert>
 #include <cstring>
+#include <limits>
 #include <string>
 
 #include <fmt/format.h>
@@ -17,6 +18,19 @@ constexpr std::size_t kPiece = 512;
 
 bool floating(DType dtype) {
   return dtype == DType::f16 || dtype == DType::bf16 || dtype == DType::f32 || dtype == DType::f64;
+}
+
+bool whole_numbers(DType dtype) { return dtype == DType::i32 || dtype == DType::i64; }
+
+// A number that the narrower type lacks becomes its nearest.
+template <class From, class To>
+void convert_whole(const std::byte* source, std::byte* target, std::size_t count) {
+  for (std::size_t i = 0; i < count; ++i) {
+    From from;
+    std::memcpy(&from, source + i * sizeof(From), sizeof(From));
+    const auto to = static_cast<To>(std::clamp<std::int64_t>(from, std::numeric_limits<To>::min(), std::numeric_limits<To>::max()));
+    std::memcpy(target + i * sizeof(To), &to, sizeof(To));
+  }
 }
 
 // These four are inlined, and all their branches are selections, so that the loops below become vector code.
@@ -176,7 +190,7 @@ Element::Element(ElementOperation operation, double constant, DType source, DTyp
 Result<Element> Element::make(ElementOperation operation, double constant, DType source, DType target) {
   if (operation == ElementOperation::none || (operation == ElementOperation::cast && source == target)) {
     if (bits(source) == bits(target)) return Element{ElementOperation::none, 0, source, target, true};
-  } else if (floating(source) && floating(target)) {
+  } else if ((floating(source) && floating(target)) || (operation == ElementOperation::cast && whole_numbers(source) && whole_numbers(target))) {
     return Element{operation, constant, source, target, false};
   }
   return Error{Error::Kind::unsupported, "", "",
@@ -186,6 +200,10 @@ Result<Element> Element::make(ElementOperation operation, double constant, DType
 
 void Element::convert(const std::byte* source, std::byte* target, std::size_t count, Instructions instructions) const {
   assert(!moves_bits_);
+  if (whole_numbers(source_)) {
+    source_ == DType::i64 ? convert_whole<std::int64_t, std::int32_t>(source, target, count) : convert_whole<std::int32_t, std::int64_t>(source, target, count);
+    return;
+  }
   const Computation how{source_, target_, operation_ == ElementOperation::add_constant, constant_};
   if (instructions == Instructions::best && has_avx2())
     compute_avx2(how, source, target, count);

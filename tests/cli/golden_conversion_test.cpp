@@ -135,14 +135,19 @@ TEST_P(GoldenStorage, LeavesPlainTensorsOfTheSameValues) {
   expect_the_parameters_in(folder / "again");
 }
 
-auto plain_sources() {
-  return testing::Values("llama3", "llama3-tied", "llama2-mha-fp16", "llama-bias", "mistral", "qwen2", "qwen2-tied",
-                         "qwen3", "qwen3-tied", "qwen3-moe", "gpt-oss", "deepseek-v3", "qwen3-next", "qwen35",
-                         "nemotron3", "falcon-h1", "gemma3", "gemma4", "qwen3-vl", "gemma3-vl", "qwen2-audio", "mimo",
-                         "mimo-v2-flash", "step35", "llama-nemotron", "moonlight", "glm45", "glm47-flash", "glm52",
-                         "bailing-v2", "hy-v3", "minimax-m2", "ernie45-moe", "olmoe");
+// Every case of tests/golden, those with quantised weights or the others.
+std::vector<std::string> cases(bool quantised) {
+  std::vector<std::string> found;
+  for (const auto& entry : std::filesystem::directory_iterator{golden("")}) {
+    if (!std::filesystem::exists(entry.path() / "hf/config.json")) continue;
+    if ((test::content(entry.path() / "hf/config.json").find("\"quantization_config\"") != std::string::npos) == quantised)
+      found.push_back(entry.path().filename());
+  }
+  std::ranges::sort(found);
+  return found;
 }
-auto quantised_sources() { return testing::Values("deepseek-v3-fp8", "kimi-k2-fp8", "kimi-k2-int4", "gpt-oss-mxfp4", "minimax-m2-fp8"); }
+auto plain_sources() { return testing::ValuesIn(cases(false)); }
+auto quantised_sources() { return testing::ValuesIn(cases(true)); }
 std::string spelt(const testing::TestParamInfo<std::string>& tested) {
   std::string name = tested.param;
   std::replace(name.begin(), name.end(), '-', '_');

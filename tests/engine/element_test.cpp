@@ -167,6 +167,23 @@ TEST(Element, GivesTheSameBitsWithAnyInstructions) {
       }
 }
 
+TEST(Element, KeepsWholeNumbers) {
+  const std::vector<std::int64_t> wide{0, -1, 255, 2147483647, -2147483648, 2147483648, std::numeric_limits<std::int64_t>::min()};
+  const auto narrowing = Element::make(ElementOperation::cast, 0, DType::i64, DType::i32);
+  ASSERT_TRUE(narrowing);
+  EXPECT_FALSE(narrowing->moves_bits());
+  std::vector<std::int32_t> narrow(wide.size());
+  narrowing->convert(reinterpret_cast<const std::byte*>(wide.data()), reinterpret_cast<std::byte*>(narrow.data()), wide.size());
+  constexpr auto kLeast = std::numeric_limits<std::int32_t>::min(), kMost = std::numeric_limits<std::int32_t>::max();
+  EXPECT_EQ(narrow, (std::vector<std::int32_t>{0, -1, 255, kMost, kLeast, kMost, kLeast}));
+  const auto widening = Element::make(ElementOperation::cast, 0, DType::i32, DType::i64);
+  ASSERT_TRUE(widening);
+  std::vector<std::int64_t> back(wide.size());
+  widening->convert(reinterpret_cast<const std::byte*>(narrow.data()), reinterpret_cast<std::byte*>(back.data()), back.size());
+  EXPECT_EQ(back, (std::vector<std::int64_t>{0, -1, 255, kMost, kLeast, kMost, kLeast}));
+  EXPECT_FALSE(Element::make(ElementOperation::add_constant, 1, DType::i64, DType::i32));
+}
+
 TEST(Element, MovesBitsOfEqualWidthOnly) {
   const auto same = Element::make(ElementOperation::none, 0, DType::f8_e4m3, DType::u8);
   ASSERT_TRUE(same);

@@ -4,18 +4,24 @@
 
 `input_ids` [2, 6] and `logits` [2, 6, vocabulary], for every case whose model transformers knows by itself; but not
 for qwen3-moe, whose router scores experts so much alike that float32 cannot tell them apart, and gemma4, whose logits are nought.
+Where transformers knows the same model under other names, `stated_latent.KNOWN_AS` gives the config.json that it reads.
 """
+import json
 import pathlib
+import shutil
 import sys
+import tempfile
 
 import torch
 from safetensors.torch import save_file
 from transformers import AutoModelForCausalLM
 
+from stated_latent import KNOWN_AS
+
 HERE = pathlib.Path(__file__).parent
 CASES = ["deepseek-v3", "falcon-h1", "gemma3", "glm45", "glm47-flash", "glm52", "gpt-oss", "llama-bias", "llama2-mha-fp16", "llama3", "llama3-tied", "mistral",
          "moonlight", "nemotron3", "qwen2", "qwen2-tied", "qwen3", "qwen3-next", "qwen3-tied", "qwen35", "minimax-m2", "ernie45-moe", "olmoe",
-         "hy-v3"]
+         "hy-v3", *KNOWN_AS]
 
 
 def logits_of(folder):
@@ -29,7 +35,11 @@ def logits_of(folder):
 
 def main(names):
     for name in names:
-        ids, logits = logits_of(HERE / name / "hf")
+        with tempfile.TemporaryDirectory() as scratch:
+            folder = pathlib.Path(shutil.copytree(HERE / name / "hf", pathlib.Path(scratch, "hf")))
+            config = json.loads((folder / "config.json").read_text())
+            (folder / "config.json").write_text(json.dumps(KNOWN_AS.get(name, dict)(config)))
+            ids, logits = logits_of(folder)
         if not torch.isfinite(logits).all():
             raise SystemExit(f"{name}: logits that are no numbers judge nothing")
         save_file({"input_ids": ids, "logits": logits}, HERE / name / "expected" / "logits.safetensors")

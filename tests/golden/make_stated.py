@@ -11,10 +11,16 @@ import shutil
 import sys
 
 import plain
+import stated_deepseek_v4
+import stated_kimi_k3
+import stated_latent
 from stated_cases import CASES
 
 HERE = pathlib.Path(__file__).resolve().parent
-FLOAT32 = (".e_score_correction_bias", ".moe.router_bias", ".expert_bias", ".block_sparse_moe.gate.weight")  # ends of the names of tensors that published files hold in float32
+CASES |= stated_latent.CASES | stated_deepseek_v4.CASES | stated_kimi_k3.CASES
+# Ends of the names of tensors that published files hold in float32.
+FLOAT32 = (".e_score_correction_bias", ".moe.router_bias", ".expert_bias", ".block_sparse_moe.gate.weight", ".gate.bias", ".attn_sink", ".ape", "_fn", "_base", "_scale", ".A_log", ".dt_bias",
+           "_conv1d.weight")
 
 
 def source_of(name, case):
@@ -24,6 +30,9 @@ def source_of(name, case):
         if case.in_codec(tensor):
             files |= case.codec.stored(fill, tensor, shape)
             values[tensor] = case.codec.decoded(files, tensor)
+        elif tensor.endswith(".tid2eid"):  # numbers of experts
+            numbers = [fill.word(place, "U8") % case.config["n_routed_experts"] for place in range(shape[0] * shape[1])]
+            files[tensor] = values[tensor] = plain.Tensor("I64", shape, numbers)
         else:
             files[tensor] = values[tensor] = fill("F32" if tensor.endswith(FLOAT32) else "BF16", shape)
     for copy, original in case.copies.items():

@@ -8,7 +8,7 @@ import json
 import math
 import struct
 
-BYTES = {"F32": 4, "I32": 4, "BF16": 2, "F8_E4M3": 1, "U8": 1}  # in the order in which safetensors lays types into a file
+BYTES = {"I64": 8, "F32": 4, "I32": 4, "BF16": 2, "F8_E8M0": 1, "F8_E4M3": 1, "I8": 1, "U8": 1}  # in the order in which safetensors lays types into a file
 PATTERNS = 2 * 110 * 128  # of bfloat16: signs, exponents, fractions; finite and normal
 
 

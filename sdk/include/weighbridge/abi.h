@@ -85,7 +85,7 @@ typedef uint32_t wb_expression;
  *   TRANSPOSE   integers = permutation: axis i of the result is axis integers[i] of the operand.
  *   RESHAPE     integers = the new shape, as many elements, in the same row-major order.
  *   PAD         integers = {a, extent}; zeros after the operand along a, up to the extent. The inverse cuts them off.
- *   CAST        dtype; rounded to nearest, ties to even.
+ *   CAST        dtype; rounded to nearest, ties to even. Between I32 and I64, a number that I32 lacks becomes its nearest.
  *   ADD         number; a constant, added in float32 (float64 for float64) and rounded once.
  *   DECODE      name = codec, operands = {data, scales} or {data}, integers = {block rows, block columns, the result's
  *               shape …}: value * scale of its block, in float32. Both operands are TENSORs, used whole and only here.
