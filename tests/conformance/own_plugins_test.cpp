@@ -31,7 +31,8 @@ TEST_P(OwnPlugins, KeepTheContract) {
 
 INSTANTIATE_TEST_SUITE_P(All, OwnPlugins,
                          ::testing::Values("deepseek", "falcon_h1", "gemma", "gpt_oss", "llama", "llama_nemotron",
-                                           "mimo", "multimodal", "nemotron_h", "qwen", "qwen_next", "stepfun", "olmo", "phi"),
+                                           "mimo", "multimodal", "nemotron_h", "qwen", "qwen_next", "stepfun", "olmo", "phi",
+                                           "smollm", "starcoder"),
                          [](const auto& tested) { return tested.param; });
 
 }  // namespace

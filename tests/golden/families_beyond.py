@@ -28,6 +28,17 @@ OLMO2 = {"architectures": ["Olmo2ForCausalLM"], "model_type": "olmo2", **SIZES, 
 OLMO3 = {"architectures": ["Olmo3ForCausalLM"], "model_type": "olmo3", **SIZES, "num_hidden_layers": 4, "rms_norm_eps": 1e-06, "attention_bias": False,
          "pad_token_id": 0, "sliding_window": 4, "layer_types": ["sliding_attention"] * 3 + ["full_attention"], "rope_theta": 500000.0}
 
+SMOLLM3 = {"architectures": ["SmolLM3ForCausalLM"], "model_type": "smollm3", **SIZES, "num_hidden_layers": 3, "rms_norm_eps": 1e-06, "rope_theta": 5000000.0,
+           "attention_bias": False, "mlp_bias": False, "no_rope_layer_interval": 4, "no_rope_layers": [1, 0, 1], "use_sliding_window": True,
+           "sliding_window": 4, "layer_types": ["full_attention", "full_attention", "sliding_attention"], "tie_word_embeddings": True, "pad_token_id": 0}
+STARCODER2 = {"architectures": ["Starcoder2ForCausalLM"], "model_type": "starcoder2", **SIZES, "hidden_act": "gelu_pytorch_tanh", "norm_epsilon": 1e-05,
+              "use_bias": True, "sliding_window": 4, "embedding_dropout": 0.1, "residual_dropout": 0.1, "attention_dropout": 0.1, "mlp_type": "default",
+              "norm_type": "layer_norm"}
+for unused in ("rms_norm_eps", "rope_scaling", "tie_word_embeddings"):
+    del STARCODER2[unused]
+FALCON3 = {"architectures": ["LlamaForCausalLM"], "model_type": "llama", **SIZES, "head_dim": 12, "rms_norm_eps": 1e-06, "rope_theta": 1000042,
+           "attention_bias": False, "mlp_bias": False, "pretraining_tp": 1}
+
 
 def phi(config, hf):
     heads, groups = config["num_attention_heads"], config["num_key_value_heads"]
@@ -71,6 +82,25 @@ def olmo(config, hf):
     return found
 
 
+def pre_norm(config, hf):
+    """Llama's block, or StarCoder2's: norms with a bias, an mlp without a gate, biases everywhere."""
+    heads, groups = config["num_attention_heads"], config["num_key_value_heads"]
+    width = config.get("head_dim", config["hidden_size"] // heads)
+    names = {"input_layernorm.": "self_attention.linear_qkv.layer_norm_", "post_attention_layernorm.": "mlp.linear_fc1.layer_norm_",
+             "self_attn.o_proj.": "self_attention.linear_proj.", "mlp.c_fc.": "mlp.linear_fc1.", "mlp.c_proj.": "mlp.linear_fc2.",
+             "mlp.down_proj.": "mlp.linear_fc2."}
+    found = outer(config, hf)
+    for source, target in layers(config):
+        for kind in ("weight", "bias"):
+            found |= {f"{target}{there}{kind}": hf[f"{source}{here}{kind}"] for here, there in names.items() if f"{source}{here}{kind}" in hf}
+            if f"{source}self_attn.q_proj.{kind}" in hf:
+                q, k, v = (hf[f"{source}self_attn.{name}_proj.{kind}"] for name in "qkv")
+                found[f"{target}self_attention.linear_qkv.{kind}"] = interleave(q, k, v, heads, groups, width)
+        if source + "mlp.gate_proj.weight" in hf:
+            found[target + "mlp.linear_fc1.weight"] = torch.cat([hf[source + "mlp.gate_proj.weight"], hf[source + "mlp.up_proj.weight"]])
+    return found
+
+
 def layers(config):
     """Beginnings of the names of every layer's tensors on both sides."""
     return [(f"model.layers.{number}.", f"decoder.layers.{number}.") for number in range(config["num_hidden_layers"])]
@@ -82,10 +112,11 @@ def outer(config, hf):
     for kind in ("weight", "bias"):
         if f"model.norm.{kind}" in hf:
             found[f"decoder.final_layernorm.{kind}"] = hf[f"model.norm.{kind}"]
-    if not config["tie_word_embeddings"]:
+    if not config.get("tie_word_embeddings", True):
         found["output_layer.weight"] = hf["lm_head.weight"]
     return found
 
 
 CASES = {"phi3": (PHI3, phi), "phi3-long": (PHI3_LONG, phi), "phi4-mini": (PHI4_MINI, phi),
-         "olmo": (OLMO, olmo), "olmo2": (OLMO2, olmo), "olmo3": (OLMO3, olmo)}
+         "olmo": (OLMO, olmo), "olmo2": (OLMO2, olmo), "olmo3": (OLMO3, olmo),
+         "smollm3": (SMOLLM3, pre_norm), "starcoder2": (STARCODER2, pre_norm), "falcon3": (FALCON3, pre_norm)}

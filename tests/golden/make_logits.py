@@ -13,8 +13,9 @@ from safetensors.torch import save_file
 from transformers import AutoModelForCausalLM
 
 HERE = pathlib.Path(__file__).parent
-CASES = ["deepseek-v3", "falcon-h1", "gemma3", "gpt-oss", "llama-bias", "llama2-mha-fp16", "llama3", "llama3-tied", "mistral",
-         "moonlight", "nemotron3", "olmo", "olmo2", "olmo3", "phi3", "phi3-long", "phi4-mini", "qwen2", "qwen2-tied", "qwen3", "qwen3-next", "qwen3-tied", "qwen35"]
+CASES = ["deepseek-v3", "falcon-h1", "falcon3", "gemma3", "gpt-oss", "llama-bias", "llama2-mha-fp16", "llama3", "llama3-tied", "mistral",
+         "moonlight", "nemotron3", "olmo", "olmo2", "olmo3", "phi3", "phi3-long", "phi4-mini", "qwen2", "qwen2-tied", "qwen3",
+         "qwen3-next", "qwen3-tied", "qwen35", "smollm3", "starcoder2"]
 
 
 def logits_of(folder):
