@@ -53,8 +53,8 @@ inline void rope_to_megatron(const Config& hf, const Config& megatron, const Not
       throw Failure(path + " should be a list of " + std::to_string((features + 1) / 2) + " numbers, one for every frequency");
   for (const auto& [theirs, ours] : kKept) megatron.adopt(ours, rope.at + "." + std::string{theirs});
   megatron.set(kKeptLength, original_length(hf, rope));
-  notes(rope.at + " is of type " + rope.type + ", which Megatron-Core does not compute: a run there turns positions by rope_theta alone. The factors are "
-        "kept in the checkpoint and come back on export");
+  notes(rope.at + " is of type " + rope.type + ", which Megatron-Core does not compute: a run there turns positions by rope_theta alone and gives "
+        "other logits. The factors are kept in the checkpoint and come back on export");
 }
 
 inline void rope_to_hugging_face(const Config& megatron, const Config& hf) {
