@@ -56,7 +56,7 @@ PlainTensor join_rows(const std::vector<PlainTensor>& parts) {
   return made;
 }
 
-Dealt dealt(std::string_view name, bool gated) {
+Dealt dealt(std::string_view name, bool gated, bool head_norms_dealt) {
   // Encoders that are Hugging Face's own modules, but for one projection of Megatron's.
   if (name.ends_with("multi_modal_projector.proj.weight")) return Dealt::rows;
   if (name.starts_with("audio_tower.") || name.starts_with("vision_tower.") || name.starts_with("multi_modal_projector.")) return Dealt::whole;
@@ -67,13 +67,14 @@ Dealt dealt(std::string_view name, bool gated) {
                            ".linear_kv_up_proj.weight", ".eh_proj.weight", ".softmax_offset", "mixer.A_log", "mixer.D", "mixer.dt_bias",
                            "mixer.norm.weight", "self_attention.A_log", "self_attention.dt_bias"}))
     return Dealt::rows;
+  if (ends_with_any(name, {".q_layernorm.weight", ".k_layernorm.weight"})) return head_norms_dealt ? Dealt::rows : Dealt::whole;
   // A linear layer in place of attention or mlp.
   if (ends_with_any(name, {".self_attention.weight", ".mlp.weight"})) return Dealt::rows;
   if (!parts_of(name).empty()) return Dealt::rows;
   return Dealt::whole;
 }
 
-WholeModel::WholeModel(const std::string& safetensors) {
+WholeModel::WholeModel(const std::string& safetensors, bool head_norms_dealt) : head_norms_dealt_{head_norms_dealt} {
   const auto input = InputFile::open(safetensors);
   if (!input) throw std::runtime_error(input.error().text());
   const auto header = read_safetensors_header(*input);
@@ -156,7 +157,7 @@ std::optional<PlainTensor> WholeModel::share(const std::string& live_name, std::
     tensor->bytes.resize(tensor->bytes.size() / static_cast<std::uint64_t>(tensor->shape[0]) * static_cast<std::uint64_t>(rows), '\0');
     tensor->shape[0] = rows;
   }
-  switch (dealt(name, gated)) {
+  switch (dealt(name, gated, head_norms_dealt_)) {
     case Dealt::whole: return tensor;
     case Dealt::rows: return slice(*tensor, 0, rank, ranks);
     case Dealt::columns: return slice(*tensor, 1, rank, ranks);

@@ -27,12 +27,13 @@ PlainTensor join_rows(const std::vector<PlainTensor>& parts);
 
 // How a module's tensor lies on its tensor-parallel ranks.
 enum class Dealt { whole, rows, halves_of_rows, columns };
-Dealt dealt(std::string_view live_name, bool gated);
+Dealt dealt(std::string_view live_name, bool gated, bool head_norms_dealt = false);
 
 // The whole parameters of a model, by live name or key of torch_dist.
 class WholeModel {
  public:
-  explicit WholeModel(const std::string& safetensors);
+  // `head_norms_dealt`: norms over all heads of queries and keys lie on the ranks like the heads.
+  explicit WholeModel(const std::string& safetensors, bool head_norms_dealt = false);
 
   int layers(const std::string& stack) const;  // "decoder.layers."
   std::string backbone() const;                // "language_model." or nothing
@@ -48,6 +49,7 @@ class WholeModel {
  private:
   std::optional<PlainTensor> whole(const std::string& live_name, std::optional<int> expert, int rank, int ranks);
 
+  bool head_norms_dealt_;
   std::map<std::string, PlainTensor> tensors_;
   struct Asked {
     std::uint64_t bytes{};
