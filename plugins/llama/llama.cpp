@@ -120,6 +120,7 @@ struct Llama {
   static bool recognises(const Config& megatron) {
     return megatron.string("normalization", "") == "RMSNorm" && megatron.flag("gated_linear_unit") && !megatron.flag("qk_layernorm") &&
            megatron.string("activation_func", "silu") == "silu" && !megatron.has("num_moe_experts") && !megatron.has("window_size") &&
+           !megatron.has("no_rope_freq") && !megatron.has("rotary_longrope_original_length") && megatron.number("rotary_percent", 1.0) == 1.0 &&
            !megatron.flag("multi_latent_attention") && (megatron.flag("add_bias_linear") || !megatron.flag("add_qkv_bias")) &&
            megatron.string("_target_", "GPTModelProvider").ends_with("GPTModelProvider") && !megatron.flag("heterogeneous_block_specs") &&
            !megatron.has("mamba_stack_spec") && !megatron.flag("is_hybrid_model") &&

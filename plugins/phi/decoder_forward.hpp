@@ -1,0 +1,42 @@
+#pragma once
+// What Phi computes, as transformers writes it.
+
+#include <weighbridge/forward/pre_norm_decoder.hpp>
+
+#include <cmath>
+#include <cstdint>
+#include <string>
+
+#include "longrope.hpp"
+
+namespace phi {
+
+inline forward::Rotary rotary_of(const Config& c, std::int64_t width, std::int64_t length) {
+  const auto rope = rope_of(c, 10000.0);
+  const auto features = turned_features(width, rotary_share(c));
+  return is_longrope(rope) ? stated_longrope(c, rope, features, length) : forward::Rotary{forward::frequencies_of(rope.theta, features)};
+}
+
+inline void forward_decoder(const Config& c, const Forward& run) {
+  const auto heads = attention_heads(c), width = head_width(c), groups = c.integer("num_key_value_heads", heads), ffn = c.integer("intermediate_size");
+  const forward::Attention attention{.heads = heads, .groups = groups, .width = width, .values = width,
+                                     .scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(width))), .window = c.integer("sliding_window", 0)};
+  const auto rotary = rotary_of(c, width, run.length());
+  forward::pre_norm_decoder(
+      c, run,
+      [&](std::int64_t, const std::string& at, const forward::Matrix& x) {
+        const auto all = run.linear(at + "qkv_proj.weight", x);
+        const auto query = heads * width, key = groups * width;
+        auto q = forward::columns(all, 0, query), k = forward::columns(all, query, key);
+        forward::rotate(q, width, run.length(), rotary);
+        forward::rotate(k, width, run.length(), rotary);
+        return run.linear(at + "o_proj.weight", forward::attend(q, k, forward::columns(all, query + key, key), run.length(), attention));
+      },
+      [&](std::int64_t, const std::string& at, const forward::Matrix& x) {
+        const auto both = run.linear(at + "gate_up_proj.weight", x);
+        return run.linear(at + "down_proj.weight", forward::gated(forward::columns(both, 0, ffn), forward::columns(both, ffn, ffn), {}));
+      },
+      1e-5);
+}
+
+}  // namespace phi

@@ -1,0 +1,119 @@
+// SmolLM3.
+//
+//   Llama's block; every fourth layer is told no positions.
+
+#include <weighbridge/family.hpp>
+#include <weighbridge/forward/megatron_gpt.hpp>
+#include <weighbridge/translation.hpp>
+
+#include <string>
+
+#include "decoder_forward.hpp"
+#include "layer_kinds.hpp"
+
+namespace {
+
+using namespace weighbridge;
+
+void layer_equations(const Config& c, const MegatronLayer& decoder, const HuggingFaceLayer& hf) {
+  const auto hidden = c.integer("hidden_size"), ffn = c.integer("intermediate_size"), groups = smollm::groups_of(c);
+  const auto query = attention_heads(c) * head_width(c), key = groups * head_width(c);
+  decoder["self_attention.linear_qkv.layer_norm_weight"] = replicated(hf("input_layernorm.weight", {hidden}));
+  decoder["self_attention.linear_qkv.weight"] = column(interleave(groups,
+      hf("self_attn.q_proj.weight", {query, hidden}),
+      hf("self_attn.k_proj.weight", {key, hidden}),
+      hf("self_attn.v_proj.weight", {key, hidden})));
+  decoder["self_attention.linear_proj.weight"] = row(hf("self_attn.o_proj.weight", {hidden, query}));
+  decoder["mlp.linear_fc1.layer_norm_weight"] = replicated(hf("post_attention_layernorm.weight", {hidden}));
+  decoder["mlp.linear_fc1.weight"] = column(concat(hf("mlp.gate_proj.weight", {ffn, hidden}), hf("mlp.up_proj.weight", {ffn, hidden})));
+  decoder["mlp.linear_fc2.weight"] = row(hf("mlp.down_proj.weight", {hidden, ffn}));
+  if (!c.flag("attention_bias")) return;
+  decoder["self_attention.linear_qkv.bias"] = column(interleave(groups,
+      hf("self_attn.q_proj.bias", {query}), hf("self_attn.k_proj.bias", {key}), hf("self_attn.v_proj.bias", {key})));
+  decoder["self_attention.linear_proj.bias"] = replicated(hf("self_attn.o_proj.bias", {hidden}));
+  decoder["mlp.linear_fc1.bias"] = column(concat(hf("mlp.gate_proj.bias", {ffn}), hf("mlp.up_proj.bias", {ffn})));
+  decoder["mlp.linear_fc2.bias"] = replicated(hf("mlp.down_proj.bias", {hidden}));
+}
+
+void rope_to_megatron(const Config& hf, const Config& megatron) {
+  const auto rope = rope_of(hf, smollm::kTheta);
+  megatron.set("rotary_base", rope.theta);
+  if (rope.type == "linear") {
+    megatron.set("seq_len_interpolation_factor", hf.number(rope.at + ".factor"));
+  } else if (rope.type == "yarn") {
+    yarn_to_megatron(hf, rope.at, megatron);
+    megatron.set("yarn_correction_range_round_to_int", hf.flag(rope.at + ".truncate", true));
+  } else if (rope.type != "default") {
+    throw Failure(rope.at + " is of type " + rope.type + "; SmolLM3 has default, linear and yarn");
+  }
+}
+
+void rope_to_hugging_face(const Config& megatron, const Config& hf) {
+  hf.set("rope_theta", megatron.number("rotary_base", smollm::kTheta));
+  if (megatron.has("seq_len_interpolation_factor")) {
+    hf.set("rope_scaling.rope_type", "linear");
+    hf.set("rope_scaling.factor", megatron.number("seq_len_interpolation_factor"));
+  } else if (is_yarn(megatron)) {
+    yarn_to_hugging_face(megatron, hf);
+  } else {
+    hf.set_null("rope_scaling");
+  }
+}
+
+struct SmolLM3 {
+  static constexpr std::string_view id = "smollm3";
+  static constexpr std::string_view architectures[] = {"SmolLM3ForCausalLM"};
+  static constexpr std::string_view model_types[] = {"smollm3"};
+
+  static void equations(const Config& c, Model& model) {
+    const auto hidden = c.integer("hidden_size"), rows = c.integer("vocab_size");
+    model["embedding.word_embeddings.weight"] = vocabulary(model.tensor("model.embed_tokens.weight", {rows, hidden}));
+    for (const auto& [decoder, hf, index] : model.layers("decoder.layers.", "model.layers.", c.integer("num_hidden_layers"))) layer_equations(c, decoder, hf);
+    model["decoder.final_layernorm.weight"] = norm(model.tensor("model.norm.weight", {hidden}));
+    output_layer(model, smollm::is_tied(c), rows, hidden);
+  }
+
+  static void to_megatron(Config hf, Config megatron, Notes) {
+    dense_decoder(megatron);
+    weighbridge::to_megatron(kDecoderFields, hf, megatron);
+    megatron.set("share_embeddings_and_output_weights", smollm::is_tied(hf));
+    attention_to_megatron(hf, megatron, smollm::groups_of(hf), 32768);
+    dtype_to_megatron(hf, megatron);
+    const bool attention_bias = hf.flag("attention_bias"), mlp_bias = hf.flag("mlp_bias");
+    if (attention_bias != mlp_bias) throw Failure("attention_bias and mlp_bias differ; Megatron's add_bias_linear gives both or neither a bias");
+    megatron.set("add_bias_linear", attention_bias);
+    rope_to_megatron(hf, megatron);
+    smollm::kinds_to_megatron(hf, megatron);
+  }
+
+  static void to_hugging_face(Config megatron, Config hf, Notes) {
+    weighbridge::to_hugging_face(kDecoderFields, megatron, hf);
+    attention_to_hugging_face(megatron, hf);
+    dtype_to_hugging_face(megatron, hf);
+    hf.set("attention_bias", megatron.flag("add_bias_linear"));
+    hf.set("mlp_bias", megatron.flag("add_bias_linear"));
+    rope_to_hugging_face(megatron, hf);
+    smollm::kinds_to_hugging_face(megatron, hf);
+  }
+
+  // Llama's document with layers that are told no positions.
+  static bool recognises(const Config& megatron) {
+    for (const auto* other : {"num_moe_experts", "hybrid_layer_pattern", "mamba_stack_spec", "experimental_attention_variant"})
+      if (megatron.has(other)) return false;
+    for (const auto* other : {"qk_layernorm", "qk_l2_norm", "add_qkv_bias", "layernorm_zero_centered_gamma", "multi_latent_attention", "is_hybrid_model",
+                              "attention_output_gate", "heterogeneous_block_specs"})
+      if (megatron.flag(other)) return false;
+    const auto layers = megatron.string("transformer_layer_spec._target_", "");
+    return megatron.has("no_rope_freq") && (names_no_builder(megatron) || is_built_by(megatron, "GPTModelProvider")) &&
+           (layers.empty() || layers.starts_with("megatron.bridge.models.gpt_provider.")) && megatron.string("normalization", "") == "RMSNorm" &&
+           megatron.flag("gated_linear_unit") && megatron.string("activation_func", "silu") == "silu" && megatron.number("rotary_percent", 1.0) == 1.0 &&
+           megatron.integer("mtp_num_layers", 0) == 0;
+  }
+
+  static void forward_hugging_face(const Config& c, Forward& run) { smollm::forward_decoder(c, run); }
+  static void forward_megatron(const Config& megatron, Forward& run) { forward::megatron_gpt(megatron, run); }
+};
+
+}  // namespace
+
+const wb_plugin* wb_plugin_v1() { return weighbridge::plugin<SmolLM3>("smollm", "1.0.0"); }
