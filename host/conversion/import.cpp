@@ -80,9 +80,10 @@ Result<Conversion> prepare_import(const ImportOptions& options, Registry& regist
   if (!set) return set.error();
   const auto largest = options.compare_large_copies ? kAllCopies : kSmallCopy;
   if (auto status = settle_copies(*set, repository->catalogue, largest); !status) return status.error();
-  if (auto status = prove_family(*set, chosen->family); !status) return status.error();
+  // The proof takes time and memory by the shapes, so these are looked at first.
   if (auto status = check_use(*set, repository->catalogue, options.hugging_face.string(), options.strict, conversion, largest); !status)
     return status.error();
+  if (auto status = prove_family(*set, chosen->family); !status) return status.error();
 
   const auto rows = integer_field(*document, "vocab_size").value_or(0);
   const bool pad = options.make_vocab_size_divisible_by || rows % options.target.layout.tensor != 0;
