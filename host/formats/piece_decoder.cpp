@@ -1,11 +1,12 @@
-#include "archive/piece_decoder.hpp"
+#include "formats/piece_decoder.hpp"
 
+#include <new>
 #include <utility>
 
 #include <fmt/format.h>
 #include <zstd.h>
 
-#include "archive/byte_planes.hpp"
+#include "formats/byte_planes.hpp"
 #include "formats/crc32.hpp"
 #include "formats/format_error.hpp"
 
@@ -14,17 +15,16 @@ namespace weighbridge {
 void PieceDecoder::Free::operator()(ZSTD_DCtx* context) const { ZSTD_freeDCtx(context); }
 
 Result<PieceDecoder> PieceDecoder::make() {
-  auto buffer = Buffer::make(2 * kLargestPiece + kLargestFrame);
-  if (!buffer) return std::move(buffer).error();
-  auto* context = ZSTD_createDCtx();
+  std::unique_ptr<char[]> buffer{new (std::nothrow) char[2 * kLargestPiece + kLargestFrame]};
+  auto* context = buffer ? ZSTD_createDCtx() : nullptr;
   if (context == nullptr)
     return Error{Error::Kind::io, "", "", "the machine has no more memory", "Free some and try again"};
-  return PieceDecoder{*std::move(buffer), context};
+  return PieceDecoder{std::move(buffer), context};
 }
 
 Result<std::span<const char>> PieceDecoder::decode(const InputFile& archive, const ArchivePiece& piece,
                                                    std::string_view file) {
-  auto* base = reinterpret_cast<char*>(buffer_.bytes().data());
+  auto* base = buffer_.get();
   const std::span<char> bytes{base, piece.size}, planes{base + kLargestPiece, piece.size},
       frame{base + 2 * kLargestPiece, piece.stored};
   const auto fault = [&](std::string_view what) {

@@ -5,8 +5,7 @@
 #include <span>
 #include <string_view>
 
-#include "archive/archive_index.hpp"
-#include "engine/memory.hpp"
+#include "formats/archive_index.hpp"
 #include "formats/input_file.hpp"
 #include "tensor/result.hpp"
 
@@ -30,9 +29,9 @@ class PieceDecoder {
   struct Free {
     void operator()(ZSTD_DCtx* context) const;
   };
-  PieceDecoder(Buffer buffer, ZSTD_DCtx* context) : buffer_{std::move(buffer)}, context_{context} {}
+  PieceDecoder(std::unique_ptr<char[]> buffer, ZSTD_DCtx* context) : buffer_{std::move(buffer)}, context_{context} {}
 
-  Buffer buffer_;  // the piece, its planes, the frame
+  std::unique_ptr<char[]> buffer_;  // the piece, its planes, the frame
   std::unique_ptr<ZSTD_DCtx, Free> context_;
 };
 
