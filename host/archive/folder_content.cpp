@@ -7,7 +7,7 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 
-#include "archive/archive_index.hpp"
+#include "formats/archive_index.hpp"
 #include "engine/files.hpp"
 
 namespace weighbridge {

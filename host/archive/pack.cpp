@@ -9,7 +9,7 @@
 
 #include <fcntl.h>
 
-#include "archive/archive_index.hpp"
+#include "formats/archive_index.hpp"
 #include "archive/piece_encoder.hpp"
 #include "archive/staged_file.hpp"
 #include "archive/tensor_ranges.hpp"

@@ -6,7 +6,7 @@
 #include <fmt/format.h>
 #include <zstd.h>
 
-#include "archive/byte_planes.hpp"
+#include "formats/byte_planes.hpp"
 #include "formats/crc32.hpp"
 
 namespace weighbridge {

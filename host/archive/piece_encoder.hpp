@@ -4,7 +4,7 @@
 #include <memory>
 #include <span>
 
-#include "archive/archive_index.hpp"
+#include "formats/archive_index.hpp"
 #include "engine/memory.hpp"
 #include "tensor/result.hpp"
 

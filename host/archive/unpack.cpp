@@ -8,8 +8,8 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 
-#include "archive/archive_index.hpp"
-#include "archive/piece_decoder.hpp"
+#include "formats/archive_index.hpp"
+#include "formats/piece_decoder.hpp"
 #include "archive/workers.hpp"
 #include "engine/memory.hpp"
 #include "engine/open_files.hpp"

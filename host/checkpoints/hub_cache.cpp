@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "checkpoints/hugging_face_selection.hpp"
+#include "formats/file_tree.hpp"
 #include "formats/input_file.hpp"
 #include "formats/relative_path.hpp"
 
@@ -149,7 +150,7 @@ Result<ResolvedModel> resolve_model(std::string_view model, const ResolveModel& 
   const auto revision = options.revision.empty() ? std::string{"main"} : options.revision;
   fs::path path{model};
   std::error_code error;
-  if (fs::is_directory(path, error)) {
+  if (tree::is_folder(path)) {
     if (!path.has_filename()) path = path.parent_path();
     const auto name = path.filename().string();
     if (!name.starts_with(kCachePrefix) || !fs::is_directory(path / "snapshots", error))
@@ -158,7 +159,7 @@ Result<ResolvedModel> resolve_model(std::string_view model, const ResolveModel& 
     const auto id = replace_all(name.substr(kCachePrefix.size()), "--", "/");
     return find_snapshot({id, revision, path, options.weights});
   }
-  if (fs::exists(path, error)) {
+  if (tree::exists(path)) {
     return Error{Error::Kind::io,
                  path.string(),
                  {},

@@ -10,6 +10,7 @@
 #include "checkpoints/hugging_face_selection.hpp"
 #include "checkpoints/hugging_face_side_files.hpp"
 #include "checkpoints/hugging_face_weight_file.hpp"
+#include "formats/file_tree.hpp"
 
 namespace weighbridge {
 namespace {
@@ -18,19 +19,20 @@ namespace fs = std::filesystem;
 
 Result<ConfigDocument> read_config(const fs::path& folder) {
   std::error_code error;
-  if (!fs::is_directory(folder, error)) {
+  if (!tree::is_folder(folder)) {
     return Error{Error::Kind::io,
                  folder.string(),
                  {},
-                 fs::exists(folder, error) ? "is not a folder" : "is not there",
+                 tree::exists(folder) ? "is not a folder" : "is not there",
                  "Give the folder that holds the model's config.json"};
   }
+  if (const auto listed = tree::list(folder); !listed) return listed.error();  // an archive may be damaged
   const auto config = folder / "config.json";
   // A link to nothing is left to the reader, which names it.
-  if (fs::exists(config, error) || fs::is_symlink(config, error)) return ConfigDocument::read(config);
-  if (fs::exists(folder / "adapter_config.json", error)) return no_weights(folder);
+  if (tree::exists(config) || fs::is_symlink(config, error)) return ConfigDocument::read(config);
+  if (tree::exists(folder / "adapter_config.json")) return no_weights(folder);
   for (const char* sign : {"latest_checkpointed_iteration.txt", "run_config.yaml", ".metadata"}) {
-    if (fs::exists(folder / sign, error)) {
+    if (tree::exists(folder / sign)) {
       return Error{Error::Kind::mismatch, folder.string(), "config.json",
                    fmt::format("is not there, but {} is: this is a Megatron checkpoint", sign),
                    "Give it as --megatron-path, and the Hugging Face folder as --hf-model"};

@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "checkpoints/python_json.hpp"
+#include "formats/file_tree.hpp"
 #include "formats/input_file.hpp"
 #include "formats/weight_index.hpp"
 
@@ -33,19 +34,11 @@ constexpr std::array kNamings{Naming{WeightFormat::safetensors, "model", "safete
                               Naming{WeightFormat::torch, "pytorch_model", "bin"}};
 
 Result<std::set<std::string>> names_in(const fs::path& folder) {
+  const auto entries = tree::list(folder);
+  if (!entries) return entries.error();
   std::set<std::string> names;
-  std::error_code error;
-  for (fs::directory_iterator entry{folder, error}, end; !error && entry != end; entry.increment(error)) {
-    if (!entry->is_directory(error)) names.insert(entry->path().filename().string());
-    error.clear();
-  }
-  if (error) {
-    return Error{Error::Kind::io,
-                 folder.string(),
-                 {},
-                 "cannot be listed: " + error.message(),
-                 "Check that the folder is there and readable"};
-  }
+  for (const auto& entry : *entries)
+    if (!entry.folder) names.insert(entry.path.filename().string());
   return names;
 }
 
@@ -144,9 +137,8 @@ Result<WeightSelection> select_weights(const fs::path& folder) {
 
 std::vector<std::string> missing_files(const fs::path& folder, const std::vector<std::string>& files) {
   std::vector<std::string> missing;
-  std::error_code ignored;
   std::copy_if(files.begin(), files.end(), std::back_inserter(missing),
-               [&](const std::string& file) { return !fs::exists(folder / file, ignored); });
+               [&](const std::string& file) { return !tree::exists(folder / file); });
   return missing;
 }
 

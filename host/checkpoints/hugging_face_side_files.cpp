@@ -1,4 +1,5 @@
 #include "checkpoints/hugging_face_side_files.hpp"
+#include "formats/file_tree.hpp"
 
 #include <algorithm>
 #include <array>
@@ -90,28 +91,11 @@ class Search {
       left_out(folder, "too many levels of folders");
       return done();
     }
-    std::vector<fs::directory_entry> entries;
-    std::error_code error;
-    for (fs::directory_iterator entry{folder, error}, end; !error && entry != end; entry.increment(error)) {
-      entries.push_back(*entry);
-      if (++seen_ > kMaxFiles) {
-        return Error{Error::Kind::mismatch,
-                     root_.string(),
-                     {},
-                     "holds more than 100000 files",
-                     "Give the folder of the model alone"};
-      }
-    }
-    if (error) {
-      return Error{Error::Kind::io,
-                   folder.string(),
-                   {},
-                   "cannot be listed: " + error.message(),
-                   "Check that the folder is readable"};
-    }
-    std::sort(entries.begin(), entries.end());
-    for (const auto& entry : entries) {
-      auto status = entry.is_symlink(error) ? link(entry.path()) : plain(entry, depth);
+    const auto entries = tree::list(folder, kMaxFiles - seen_);
+    if (!entries) return entries.error();
+    seen_ += entries->size();
+    for (const auto& entry : *entries) {
+      auto status = entry.link ? link(entry.path) : plain(entry, depth);
       if (!status) return status;
     }
     return done();
@@ -125,22 +109,21 @@ class Search {
     found.left_out.push_back({name_of(path), std::move(reason)});
   }
 
-  Status plain(const fs::directory_entry& entry, int depth) {
-    std::error_code error;
-    const auto name = entry.path().filename().string();
-    if (entry.is_directory(error)) {
+  Status plain(const tree::Entry& entry, int depth) {
+    const auto name = entry.path.filename().string();
+    if (entry.folder) {
       if (is_litter(name, true)) return done();
       if (is_training_folder(name)) {
-        left_out(entry.path(), "a training checkpoint of its own");
+        left_out(entry.path, "a training checkpoint of its own");
         return done();
       }
-      return visit(entry.path(), depth + 1);
+      return visit(entry.path, depth + 1);
     }
-    if (!entry.is_regular_file(error)) {
-      left_out(entry.path(), "not a regular file");
+    if (!entry.file) {
+      left_out(entry.path, "not a regular file");
       return done();
     }
-    consider(entry.path(), entry.path());
+    consider(entry.path, entry.path);
     return done();
   }
 
@@ -185,12 +168,8 @@ class Search {
 }  // namespace
 
 Result<SideFiles> find_side_files(const fs::path& folder, const std::set<std::string>& weights) {
-  std::error_code error;
-  const auto root = fs::canonical(folder, error);
-  if (error) {
-    return Error{
-        Error::Kind::io, folder.string(), {}, "cannot be found: " + error.message(), "Check the folder's name"};
-  }
+  const auto root = tree::canonical(folder);
+  if (root.empty()) return Error{Error::Kind::io, folder.string(), {}, "cannot be found", "Check the folder's name"};
   Search search{root, weights};
   if (auto status = search.visit(root, 0); !status) return std::move(status).error();
   auto found = std::move(search.found);

@@ -256,6 +256,7 @@ Result<MegatronArguments> document_from_arguments(PickleValue arguments, std::st
         !(std::string_view{name} == "num_layers" && per_layer_keys(document)))
       return Error{Error::Kind::format, std::string(file), fmt::format("args.{}", name), "is missing or not positive",
                    "Give the configuration with --hf-model"};
+  if (auto status = check_model_size(document, file); !status) return std::move(status).error();
   return result;
 }
 

@@ -4,6 +4,8 @@
 #include <boost/json/value.hpp>
 #include <cmath>
 
+#include <fmt/format.h>
+
 #include "checkpoints/python_json.hpp"
 
 namespace weighbridge {
@@ -65,6 +67,27 @@ std::optional<std::string> string_field(const boost::json::object& document, std
 bool flag_field(const boost::json::object& document, std::string_view name, bool otherwise) {
   const auto* value = field(document, name);
   return value && value->is_bool() ? value->get_bool() : otherwise;
+}
+
+Status check_model_size(const boost::json::object& document, std::string_view file) {
+  constexpr std::int64_t kMostLayers = 1 << 16, kMostExperts = 1 << 16, kMostOfBoth = 1 << 18;
+  const auto refuse = [&](std::string_view field, std::int64_t value, std::int64_t most) {
+    return Error{Error::Kind::mismatch, std::string{file}, std::string{field}, fmt::format("is {}; 0 to {} are possible", value, most),
+                 "Correct the configuration; it does not belong to these weights"};
+  };
+  for (const auto* field : {"num_layers", "mtp_num_layers", "num_moe_experts"})
+    if (const auto* value = document.if_contains(field); value != nullptr && !value->is_null() && !integer_field(document, field))
+      return Error{Error::Kind::mismatch, std::string{file}, field, "is no whole number", "Correct the configuration"};
+  std::int64_t layers = 0;
+  for (const auto* field : {"num_layers", "mtp_num_layers"}) {
+    const auto value = integer_field(document, field).value_or(0);
+    if (value < 0 || value > kMostLayers) return refuse(field, value, kMostLayers);
+    layers += value;
+  }
+  const auto experts = integer_field(document, "num_moe_experts").value_or(0);
+  if (experts < 0 || experts > kMostExperts) return refuse("num_moe_experts", experts, kMostExperts);
+  if (layers * experts > kMostOfBoth) return refuse("num_moe_experts", experts, kMostOfBoth / layers);
+  return done();
 }
 
 bool holds_json(std::string_view name) { return name.ends_with("_encoded_json"); }

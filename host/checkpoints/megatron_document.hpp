@@ -14,6 +14,8 @@
 #include <string>
 #include <string_view>
 
+#include "tensor/result.hpp"
+
 namespace weighbridge {
 
 inline constexpr std::string_view kDefaultProvider = "megatron.bridge.models.gpt_provider.GPTModelProvider";
@@ -24,6 +26,10 @@ std::optional<std::int64_t> integer_field(const boost::json::object& document, s
 std::optional<double> number_field(const boost::json::object& document, std::string_view name);
 std::optional<std::string> string_field(const boost::json::object& document, std::string_view name);
 bool flag_field(const boost::json::object& document, std::string_view name, bool otherwise = false);
+
+// That numbers of layers and experts are some that a model can have: what follows takes time and memory by them. `file` is
+// where they come from.
+Status check_model_size(const boost::json::object& document, std::string_view file);
 
 // A value on disk as the document has it, and back: the text of JSON and what it says. A text that is no JSON stays.
 bool holds_json(std::string_view name);

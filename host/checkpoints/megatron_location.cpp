@@ -6,6 +6,7 @@
 #include <boost/json/object.hpp>
 #include <set>
 
+#include "formats/file_tree.hpp"
 #include "formats/input_file.hpp"
 #include "formats/strict_json.hpp"
 #include "formats/torch_object.hpp"
@@ -16,11 +17,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::uint64_t kMaxSmallFile = 1 << 20;  // bytes of a tracker or of metadata.json
-
-bool is_there(const fs::path& path) {
-  std::error_code ignored;
-  return fs::exists(path, ignored);
-}
 
 std::optional<std::int64_t> whole_number(std::string_view text) {
   std::int64_t value = 0;
@@ -41,16 +37,10 @@ std::string folder_name(const fs::path& path) {
 
 // Names of the entries of a folder, sorted.
 Result<std::set<std::string>> entries(const fs::path& folder) {
-  std::error_code error;
+  const auto listed = tree::list(folder);
+  if (!listed) return listed.error();
   std::set<std::string> names;
-  for (fs::directory_iterator it{folder, error}, end; !error && it != end; it.increment(error))
-    names.insert(it->path().filename().string());
-  if (error)
-    return Error{Error::Kind::io,
-                 folder.string(),
-                 {},
-                 "cannot be listed: " + error.message(),
-                 "Check the path and its permissions"};
+  for (const auto& entry : *listed) names.insert(entry.path.filename().string());
   return names;
 }
 
@@ -169,12 +159,11 @@ Result<Choice> choose(const fs::path& root, const std::set<std::string>& names) 
 }  // namespace
 
 Result<MegatronLocation> locate_megatron(const fs::path& path) {
-  std::error_code error;
-  if (!fs::is_directory(path, error))
+  if (!tree::is_folder(path))
     return Error{Error::Kind::io,
                  path.string(),
                  {},
-                 is_there(path) ? "is no folder" : "does not exist",
+                 tree::exists(path) ? "is no folder" : "does not exist",
                  "Give the folder that Megatron saved to, or one of its iteration folders"};
   auto names = entries(path);
   if (!names) return std::move(names).error();
@@ -185,7 +174,7 @@ Result<MegatronLocation> locate_megatron(const fs::path& path) {
   auto choice = choose(path, *names);
   if (!choice) return std::move(choice).error();
   const auto folder = path / choice->folder;
-  if (!fs::is_directory(folder, error))
+  if (!tree::is_folder(folder))
     return Error{Error::Kind::io,
                  folder.string(),
                  {},

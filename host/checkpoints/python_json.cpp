@@ -122,7 +122,8 @@ class TreeBuilder {
     append(part);
     const double value = exact_double(text_);
     const bool wide = text_.find_first_of(".eE") == std::string::npos;
-    if (wide && (std::isinf(value) || wide_integers.try_emplace(value, text_).first->second != text_)) {
+    if (std::isinf(value) || (wide && wide_integers.try_emplace(value, text_).first->second != text_)) {
+      too_large_ = wide ? "an integer" : "a number";
       error = json::error::not_exact;
       return false;
     }
@@ -136,6 +137,7 @@ class TreeBuilder {
   json::value root;
   WideIntegers wide_integers;
   const std::optional<std::string>& repeated_key() const { return repeated_key_; }
+  std::string_view too_large() const { return too_large_; }
 
  private:
   bool append(json::string_view part) {
@@ -172,6 +174,7 @@ class TreeBuilder {
   std::vector<json::value*> open_;
   std::vector<std::string> keys_;  // of the member being read, for each open container
   std::optional<std::string> repeated_key_;
+  std::string_view too_large_;
 };
 
 std::string place(std::string_view text, std::size_t offset) {
@@ -212,7 +215,7 @@ Result<PythonJson> parse_python_json(std::string_view text, const std::filesyste
     return not_json(file, fmt::format("has more than {} levels of JSON", kMaxDepth));
   }
   if (error == json::error::not_exact) {
-    return not_json(file, "has an integer too large to be kept, before " + place(text, read));
+    return not_json(file, fmt::format("has {} too large to be kept, before {}", builder.too_large(), place(text, read)));
   }
   if (error) return not_json(file, fmt::format("is not JSON: {} at {}", error.message(), place(text, read)));
   return PythonJson{std::move(builder.root), std::move(builder.wide_integers)};

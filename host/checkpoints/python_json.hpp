@@ -22,7 +22,7 @@ struct PythonJson {
 };
 
 // Strict but for the three tokens above: a repeated key, more than 128 levels, more than 64 MiB, malformed UTF-8 or
-// trailing text are errors of kind `format` that name `file` and the line; so are an integer that no
+// trailing text are errors of kind `format` that name `file` and the line; so are a number that no
 // double comes near, and two different wide integers with one nearest double. Objects keep the order of their keys.
 Result<PythonJson> parse_python_json(std::string_view text, const std::filesystem::path& file);
 // The same of a file's content; Error::Kind::io if it cannot be read.

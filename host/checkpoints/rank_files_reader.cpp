@@ -10,6 +10,7 @@
 
 #include "checkpoints/megatron_arguments.hpp"
 #include "checkpoints/megatron_document.hpp"
+#include "formats/file_tree.hpp"
 #include "formats/torch_object.hpp"
 
 namespace weighbridge {
@@ -89,10 +90,10 @@ class Reader {
 
  private:
   Status list_files() {
-    std::error_code error;
-    for (fs::directory_iterator it{checkpoint_.location.folder, error}, end; !error && it != end; it.increment(error))
-      if (auto numbers = numbers_of(it->path().filename().string())) opened_.push_back({it->path() / kFile, *std::move(numbers), {}, 0});
-    if (error) return Error{Error::Kind::io, checkpoint_.location.folder.string(), {}, "cannot be listed: " + error.message(), "Check the path and its permissions"};
+    const auto entries = tree::list(checkpoint_.location.folder);
+    if (!entries) return entries.error();
+    for (const auto& entry : *entries)
+      if (auto numbers = numbers_of(entry.path.filename().string())) opened_.push_back({entry.path / kFile, *std::move(numbers), {}, 0});
     if (opened_.empty()) return broken(checkpoint_.location.folder, "mp_rank_*", "has no rank folder with a readable name");
     std::ranges::sort(opened_, {}, &Opened::numbers);
     for (const auto& opened : opened_)
@@ -196,8 +197,7 @@ class Reader {
     if (const auto scheduler = root.find("opt_param_scheduler"); scheduler && !scheduler->is_none()) ++other.optimizer_objects;
     if (root.find("rng_state")) ++other.random_states;
     if (root.find("rerun_state_machine")) ++other.rerun_states;
-    std::error_code ignored;
-    if (fs::exists(file.parent_path() / "distrib_optim.pt", ignored)) ++other.optimizer_objects;
+    if (tree::exists(file.parent_path() / "distrib_optim.pt")) ++other.optimizer_objects;
   }
 
   Status add_tensors(PickleValue model, const std::string& prefix, const TorchObject& object, std::uint32_t file, Opened& opened) {

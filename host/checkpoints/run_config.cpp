@@ -100,6 +100,7 @@ Result<boost::json::object> parse_run_config(std::string_view text, std::string_
     for (const auto& [name, value] : transformer) document.emplace(name, plain_value(name, value));
   }
   renew(document);
+  if (auto status = check_model_size(document, file); !status) return std::move(status).error();
   return document;
 }
 

@@ -7,6 +7,7 @@
 #include "checkpoints/torch_dist_blob.hpp"
 #include "checkpoints/torch_dist_common.hpp"
 #include "formats/dcp_metadata.hpp"
+#include "formats/file_tree.hpp"
 
 namespace weighbridge {
 namespace {
@@ -77,8 +78,7 @@ Status read_tensors(const DcpMetadata& metadata, MegatronCheckpoint& checkpoint)
 
 Status read_configuration(CommonState& common, bool required, MegatronCheckpoint& checkpoint) {
   const auto run_config = checkpoint.location.folder / "run_config.yaml";
-  std::error_code ignored;
-  if (std::filesystem::exists(run_config, ignored)) {
+  if (tree::exists(run_config)) {
     auto document = read_run_config(run_config);
     if (!document) return std::move(document).error();
     checkpoint.document = *std::move(document);

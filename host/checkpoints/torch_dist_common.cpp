@@ -2,6 +2,7 @@
 
 #include <boost/json/value.hpp>
 
+#include "formats/file_tree.hpp"
 #include "formats/torch_object.hpp"
 
 namespace weighbridge {
@@ -58,8 +59,7 @@ Result<CommonState> state_of(PickleValue root, std::string file) {
 
 Result<CommonState> read_common_state(const std::filesystem::path& folder, const DcpMetadata& metadata) {
   const auto common = folder / "common.pt";
-  std::error_code ignored;
-  if (std::filesystem::exists(common, ignored)) {
+  if (tree::exists(common)) {
     auto file = InputFile::open(common);
     if (!file) return std::move(file).error();
     auto object = read_torch_object(*file, options());

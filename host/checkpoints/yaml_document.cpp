@@ -19,27 +19,35 @@ namespace {
 constexpr std::size_t kMaxBytes = 16 << 20;
 constexpr std::size_t kMaxKeyBytes = 250;  // quoted and escaped it must stay within the 1024 of an implicit key
 constexpr int kMaxDepth = 64;
-constexpr std::int64_t kMaxValues = 1'000'000;
+// What all values and their texts may come to when aliases are followed: so much, and so many times what there is without.
+constexpr std::size_t kFreeValues = 1000, kFreeText = 64 << 10, kTimes = 4;
 
 Error broken(std::string_view file, const YAML::Mark& mark, std::string problem) {
   return Error{Error::Kind::format, std::string(file), mark.is_null() ? "" : fmt::format("line {}", mark.line + 1),
                std::move(problem), "Take the file as Megatron wrote it"};
 }
 
-// Makes JSON of a node. Aliases are followed, which may visit a node often: the number of visits is bounded.
+// Makes JSON of a node. Aliases are followed, which may visit a node often: the number of visits is bounded, and the text
+// that they copy.
 class Converter {
  public:
-  explicit Converter(std::string_view file) : file_{file} {}
+  Converter(std::string_view file, std::size_t bytes)
+      : file_{file}, most_values_{kFreeValues + kTimes * bytes}, most_text_{kFreeText + kTimes * bytes} {}
 
   Result<boost::json::value> value(const YAML::Node& node, int depth) {
+    if (const auto& tag = node.Tag(); tag.find("python/object") != std::string::npos || tag.find("python/name") != std::string::npos ||
+                                      tag.find("python/module") != std::string::npos)
+      return Error{Error::Kind::format, std::string(file_), fmt::format("line {}", node.Mark().line + 1),
+                   fmt::format("has the tag {}, which could run programs when Python loads it", tag),
+                   "Do not load this file anywhere; get the checkpoint from a source that you trust"};
     if (depth > kMaxDepth)
       return broken(file_, node.Mark(), fmt::format("is nested more than {} levels deep", kMaxDepth));
-    if (++visited_ > kMaxValues)
-      return broken(file_, node.Mark(), fmt::format("holds more than {} values when aliases are followed", kMaxValues));
+    if (++visited_ > most_values_)
+      return broken(file_, node.Mark(), fmt::format("holds more than {} values when aliases are followed", most_values_));
     switch (node.Type()) {
       case YAML::NodeType::Sequence: return sequence(node, depth);
       case YAML::NodeType::Map: return mapping(node, depth);
-      case YAML::NodeType::Scalar: return scalar(node);
+      case YAML::NodeType::Scalar: return fits(node) ? Result<boost::json::value>{scalar(node)} : too_long(node);
       case YAML::NodeType::Null:
       case YAML::NodeType::Undefined: break;
     }
@@ -47,6 +55,11 @@ class Converter {
   }
 
  private:
+  bool fits(const YAML::Node& scalar) { return (text_ += scalar.Scalar().size()) <= most_text_; }
+  Error too_long(const YAML::Node& node) const {
+    return broken(file_, node.Mark(), fmt::format("holds more than {} bytes of text when aliases are followed", most_text_));
+  }
+
   static boost::json::value scalar(const YAML::Node& node) {
     const auto& tag = node.Tag();
     const bool text = tag == "!" || tag.ends_with(":str") || tag.ends_with(":binary");
@@ -74,6 +87,7 @@ class Converter {
       if (!key.IsScalar()) return broken(file_, node.Mark(), "has a key that is no text or number");
       if (key.Scalar().size() > kMaxKeyBytes)
         return broken(file_, key.Mark(), fmt::format("has a key of more than {} bytes", kMaxKeyBytes));
+      if (!fits(key)) return too_long(key);
       if (fields.contains(key.Scalar()))
         return broken(file_, key.Mark(), fmt::format("the key '{}' occurs twice", key.Scalar().substr(0, 80)));
       auto converted = value(field.second, depth + 1);
@@ -86,7 +100,7 @@ class Converter {
   }
 
   std::string_view file_;
-  std::int64_t visited_{};
+  std::size_t most_values_, most_text_, visited_{}, text_{};
 };
 
 // repr() with PyYAML's additions: an exponent always follows a dot.
@@ -162,7 +176,7 @@ Result<boost::json::value> parse_yaml(std::string_view text, std::string_view fi
   if (const auto at = text.find('\0'); at != text.npos)  // the parser would take the text for UTF-16
     return broken(file, YAML::Mark::null_mark(), fmt::format("holds a zero byte at byte {}", at));
   try {
-    return Converter{file}.value(YAML::Load(std::string(text)), 0);
+    return Converter{file, text.size()}.value(YAML::Load(std::string(text)), 0);
   } catch (const YAML::Exception& error) { return broken(file, error.mark, "is no YAML: " + error.msg); }
 }
 

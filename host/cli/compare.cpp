@@ -61,7 +61,7 @@ int compare_checkpoints(const CompareRequest& request, Console& console) {
 void add_compare(CLI::App& program, Chosen& chosen) {
   auto& command = *program.add_subcommand("compare", "Two checkpoints of one kind: tensors bit by bit, configuration, files");
   const auto request = std::make_shared<CompareRequest>();
-  command.add_option("expected", request->expected, "A checkpoint, or a hub id in the local cache")->required();
+  command.add_option("expected", request->expected, "A checkpoint, an archive of one (.wbz), or a hub id in the local cache")->required();
   command.add_option("actual", request->actual, "The checkpoint to compare with it")->required();
   command.add_option("--hf-revision", request->options.hf_revision, "Branch, tag or commit of hub ids")
       ->type_name("NAME");

@@ -1,6 +1,5 @@
 #include "cli/console.hpp"
 
-#include <algorithm>
 #include <ostream>
 #include <string>
 
@@ -26,9 +25,7 @@ int fail(Console& console, const Error& error, bool json) {
                       {"remedy", error.remedy},
                       {"text", error.text()}}}});
   } else {
-    auto line = "weighbridge: " + error.text();
-    std::replace(line.begin(), line.end(), '\n', ' ');
-    remark(console, line);
+    remark(console, "weighbridge: " + error.text());
   }
   return exit_code(error);
 }

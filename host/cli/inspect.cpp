@@ -61,7 +61,7 @@ void add_inspect(CLI::App& program, Chosen& chosen) {
   const auto request = std::make_shared<InspectRequest>();
   command
       .add_option("checkpoint,--hf-model,--hf-model-id,--hf-checkpoint,--megatron-path,--load", request->checkpoint,
-                  "A checkpoint of either kind, or a hub id in the local cache")
+                  "A checkpoint of either kind, an archive of one (.wbz), or a hub id in the local cache")
       ->required()
       ->type_name("CHECKPOINT");
   command.add_option("--hf-revision", request->options.hf_revision, "Branch, tag or commit of a hub id")

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "cli/interruption.hpp"
+#include "cli/printable_stream.hpp"
 #include "cli/program.hpp"
 #include "engine/launched_team.hpp"
 
@@ -26,7 +27,8 @@ int main(int count, char** words) {
   const weighbridge::Interruption interruption;
   auto launched = weighbridge::launched_team(interruption.token());
   const bool terminal = ::isatty(STDERR_FILENO) == 1;
-  weighbridge::Console console{std::cout, std::cerr, terminal, columns_of(STDERR_FILENO), interruption.token()};
+  weighbridge::PrintableStream out{std::cout};
+  weighbridge::Console console{out, std::cerr, terminal, columns_of(STDERR_FILENO), interruption.token()};
   const std::vector<std::string> arguments(words + (count > 0 ? 1 : 0), words + count);
   if (!launched) return weighbridge::fail(console, launched.error(), std::ranges::find(arguments, "--json") != arguments.end());
   // Of several processes the first one speaks.
@@ -38,6 +40,6 @@ int main(int count, char** words) {
   console.team = launched->get();
   const int code = weighbridge::run_program(arguments, console);
   // A report that did not reach its reader is a failure.
-  if (!std::cout.flush() && code == weighbridge::kDone) return weighbridge::kFailed;
+  if (!out.flush() && code == weighbridge::kDone) return weighbridge::kFailed;
   return code;
 }

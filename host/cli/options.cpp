@@ -46,7 +46,7 @@ CLI::Option* add_path(CLI::App& command, const std::string& names, std::filesyst
 
 void declare_hugging_face_source(CLI::App& command, Options& options, bool required) {
   command.add_option("--hf-model,--hf-model-id,--hf-checkpoint", options.hf_model,
-                     "The Hugging Face model: a folder, or a hub id in the local cache")
+                     "The Hugging Face model: a folder, an archive of one (.wbz), or a hub id in the local cache")
       ->check([](const std::string& text) { return std::string{text.empty() ? "is empty" : ""}; })
       ->required(required)
       ->type_name("MODEL")
@@ -60,12 +60,12 @@ void declare_hugging_face_source(CLI::App& command, Options& options, bool requi
 
 void declare_megatron_path(CLI::App& command, Options& options, bool required) {
   add_path(command, "--megatron-path,--save,--load", options.megatron_path, required,
-           "The Megatron checkpoint: its parent folder, iter_NNNNNNN or release");
+           "The Megatron checkpoint: its parent folder, iter_NNNNNNN or release; to read also an archive (.wbz)");
 }
 
 void declare_reshard_paths(CLI::App& command, Options& options) {
   add_path(command, "--load,--megatron-path", options.megatron_path, true,
-           "The Megatron checkpoint to read: its parent folder, iter_NNNNNNN or release");
+           "The Megatron checkpoint to read: its parent folder, iter_NNNNNNN or release, or an archive (.wbz)");
   add_path(command, "--save,--output-dir", options.save_path, true, "The folder of the Megatron checkpoint to make");
 }
 

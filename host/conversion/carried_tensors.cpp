@@ -5,6 +5,7 @@
 #include "checkpoints/hugging_face_layout.hpp"
 #include "checkpoints/hugging_face_weight_file.hpp"
 #include "conversion/source_use.hpp"
+#include "formats/file_tree.hpp"
 #include "mapping/copies.hpp"
 
 namespace weighbridge {
@@ -59,8 +60,7 @@ Status carry_tensors(Carried carried, const Catalogue& source, const std::filesy
 Result<Catalogue> read_carried_tensors(const std::filesystem::path& folder) {
   Catalogue catalogue;
   const auto file = folder / kCarriedTensors;
-  std::error_code error;
-  if (!std::filesystem::is_regular_file(file, error)) return catalogue;
+  if (!tree::is_file(file)) return catalogue;
   auto content = read_safetensors_weights(file, 0, 100'000'000);
   if (!content) return content.error();
   catalogue.files.push_back(file);

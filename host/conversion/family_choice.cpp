@@ -10,6 +10,12 @@
 namespace weighbridge {
 
 Result<ChosenFamily> choose_family(const ConfigDocument& hugging_face, Registry& registry) {
+  if (const auto* named = hugging_face.find("architectures"); named != nullptr && !named->is_null()) {
+    const auto* list = named->if_array();
+    if (list == nullptr || std::ranges::any_of(*list, [](const auto& name) { return !name.is_string(); }))
+      return Error{Error::Kind::mismatch, hugging_face.file().string(), "architectures", "is no list of names",
+                   "Write it as \"architectures\": [\"…ForCausalLM\"]"};
+  }
   const auto architecture = hugging_face.string("architectures.0").value_or("");
   const auto model_type = hugging_face.string("model_type").value_or("");
   if (architecture.empty() && model_type.empty())

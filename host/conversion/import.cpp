@@ -158,9 +158,10 @@ Result<Conversion> prepare_import(const ImportOptions& options, Registry& regist
   if (!set) return set.error();
   const auto largest = options.compare_large_copies ? kAllCopies : kSmallCopy;
   if (auto status = settle_copies(*set, repository->catalogue, largest); !status) return status.error();
-  if (auto status = prove_family(*set, chosen->family); !status) return status.error();
+  // The proof takes time and memory by the shapes, so these are looked at first.
   if (auto status = check_use(*set, repository->catalogue, options.hugging_face.string(), options.strict, conversion, largest); !status)
     return status.error();
+  if (auto status = prove_family(*set, chosen->family); !status) return status.error();
 
   const auto index = source_index_text(*repository);
   repository->weight_map = std::vector<WeightLocation>{};

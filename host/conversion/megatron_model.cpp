@@ -10,6 +10,7 @@
 #include "conversion/source_use.hpp"
 #include "conversion/stored_parameters.hpp"
 #include "families/call.hpp"
+#include "formats/file_tree.hpp"
 
 namespace weighbridge {
 
@@ -18,9 +19,8 @@ Result<std::string> understood_as_gpt(const ExportOptions& options, Registry& re
   if (!gpt) return std::string{};
   std::vector<std::string> ignored;
   std::optional<ConfigDocument> config;
-  std::error_code error;
   const auto folder = options.reference.value_or(checkpoint.location.folder / kKeptFolder);
-  if (std::filesystem::is_regular_file(folder / "config.json", error)) {
+  if (tree::is_file(folder / "config.json")) {
     auto read = ConfigDocument::read(folder / "config.json");
     if (!read) return read.error();
     config = *std::move(read);

@@ -6,6 +6,7 @@
 #include "checkpoints/hugging_face_side_files.hpp"
 #include "conversion/document_agreement.hpp"
 #include "families/call.hpp"
+#include "formats/file_tree.hpp"
 
 namespace weighbridge {
 namespace {
@@ -23,8 +24,7 @@ Result<std::vector<std::string>> differences(const Family& family, const ConfigD
 }
 
 Status collect(const std::filesystem::path& folder, std::vector<CarriedFile>& into) {
-  std::error_code error;
-  if (!std::filesystem::is_directory(folder, error)) return done();
+  if (!tree::is_folder(folder)) return done();
   auto found = find_side_files(folder, {std::string{kSourceIndex}});
   if (!found) return found.error();
   for (auto& file : found->carried) into.push_back(std::move(file));
@@ -68,9 +68,8 @@ Result<Reference> find_reference(const ExportOptions& options, const MegatronChe
   for (const auto* name : {"tokenizer", kKeptFolder})
     if (auto status = collect(folder / name, reference.side_files); !status) return status.error();
 
-  std::error_code error;
   const auto carried = folder / kKeptFolder / "config.json";
-  if (std::filesystem::is_regular_file(carried, error)) {
+  if (tree::is_file(carried)) {
     auto config = ConfigDocument::read(carried);
     if (!config) return config.error();
     auto chosen = choose_family(*config, registry);

@@ -14,6 +14,7 @@
 #include "conversion/parallel_check.hpp"
 #include "conversion/totals.hpp"
 #include "families/call.hpp"
+#include "formats/file_tree.hpp"
 
 namespace weighbridge {
 namespace {
@@ -62,14 +63,10 @@ Status carry_files(const MegatronCheckpoint& checkpoint, const MegatronLayout& l
   const std::pair<std::filesystem::path, std::filesystem::path> folders[] = {
       {checkpoint.location.folder / "tokenizer", layout.tokenizer.empty() ? kept : layout.tokenizer}, {checkpoint.location.folder / kKeptFolder, kept}};
   for (const auto& [from, to] : folders) {
-    std::error_code error;
-    std::vector<std::filesystem::path> files;
-    for (std::filesystem::recursive_directory_iterator it{from, error}, end; !error && it != end; it.increment(error))
-      if (it->is_regular_file(error)) files.push_back(it->path());
-    if (error && error != std::errc::no_such_file_or_directory)
-      return Error{Error::Kind::io, from.string(), {}, "cannot be listed: " + error.message(), "Check its permissions"};
-    std::ranges::sort(files);
-    for (const auto& file : files) {
+    if (!tree::exists(from)) continue;
+    auto files = tree::files_below(from);
+    if (!files) return std::move(files).error();
+    for (const auto& file : *files) {
       conversion.plan.carried.push_back({file, to / file.lexically_relative(from)});
       conversion.carried.push_back({conversion.plan.carried.back().path.string(), "side file of the checkpoint", kSideFileRule});
     }

@@ -7,6 +7,7 @@
 #include <iterator>
 #include <map>
 
+#include "formats/file_tree.hpp"
 #include "formats/input_file.hpp"
 #include "formats/strict_json.hpp"
 
@@ -50,8 +51,7 @@ std::string source_index_text(const HuggingFaceRepository& repository) {
 
 Result<std::optional<SourceIndex>> read_source_index(const std::filesystem::path& folder) {
   const auto file = folder / kSourceIndex;
-  std::error_code error;
-  if (!std::filesystem::is_regular_file(file, error)) return std::optional<SourceIndex>{};
+  if (!tree::is_file(file)) return std::optional<SourceIndex>{};
   const auto wrong = [&](std::string_view subject) {
     return Error{Error::Kind::format, file.string(), std::string{subject}, "is not what an import writes there",
                  "Remove the file, or take a complete copy of the checkpoint"};

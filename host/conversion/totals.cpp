@@ -1,5 +1,7 @@
 #include "conversion/totals.hpp"
 
+#include "formats/file_tree.hpp"
+
 namespace weighbridge {
 
 void count_bytes(Conversion& conversion) {
@@ -22,9 +24,7 @@ void count_bytes(Conversion& conversion) {
   }
   for (const auto& file : conversion.plan.files) conversion.output_bytes += file.size;
   for (const auto& file : conversion.plan.carried) {
-    std::error_code error;  // a file that has gone since is the run's business
-    const auto size = std::filesystem::file_size(file.source, error);
-    if (error) continue;
+    const auto size = tree::file_size(file.source);  // a file that has gone since is the run's business
     conversion.input_bytes += size;
     conversion.output_bytes += size;
   }

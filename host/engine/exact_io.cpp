@@ -32,6 +32,7 @@ std::string remedy_for(int number, const std::filesystem::path& path) {
     case ENAMETOOLONG: return "Name a destination with a shorter name";
     case EBUSY:
     case EXDEV: return "Name a destination that is not itself a mount point";
+    case EBADMSG: return "Copy or download the archive again; `weighbridge unpack` says what is wrong with it";
     case EIO: return "Check the disk and the kernel's log, then run it again";
     default: return "Check the disk or file system that holds it, then run it again";
   }
@@ -54,8 +55,9 @@ Error outside(const std::filesystem::path& path, std::string_view subject) {
 Error refused(int number, const std::filesystem::path& path, std::string subject, std::string_view action) {
   const auto reason = number == ENOSPC   ? std::string{"the disk is full"}
                       : number == EDQUOT ? std::string{"the disk quota is used up"}
+                      : number == EBADMSG ? std::string{"the archive is damaged there"}
                                          : std::generic_category().message(number);
-  return {Error::Kind::io, path.string(), std::move(subject), fmt::format("cannot {}: {}", action, reason),
+  return {number == EBADMSG ? Error::Kind::format : Error::Kind::io, path.string(), std::move(subject), fmt::format("cannot {}: {}", action, reason),
           remedy_for(number, path)};
 }
 

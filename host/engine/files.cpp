@@ -1,4 +1,5 @@
 #include "engine/files.hpp"
+#include "engine/packed_files.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -81,7 +82,7 @@ std::filesystem::path Files::canonical(const std::filesystem::path& path) {
 }
 
 Files& real_files() {
-  static Files files;
+  static PackedFiles files;
   return files;
 }
 

@@ -49,9 +49,11 @@ class Files {
   virtual int is_empty(const std::filesystem::path& folder);   // 1, 0 or -1
   // Absolute, without symbolic links as far as it exists; empty and errno on failure.
   virtual std::filesystem::path canonical(const std::filesystem::path& path);
+  // What each thread that reads takes of memory beside the buffers that it reads into.
+  virtual std::uint64_t reading_memory() { return 0; }
 };
 
-Files& real_files();  // has no state
+Files& real_files();  // in which archives are folders: a PackedFiles
 
 // An open file that closes itself. Movable; empty when moved from.
 class Descriptor {

@@ -1,6 +1,7 @@
 #include "engine/memory.hpp"
 
 #include "engine/direct_io.hpp"
+#include "engine/files.hpp"
 
 #include <algorithm>
 #include <fstream>
@@ -48,17 +49,18 @@ unsigned wanted_threads(const RunOptions& options) {
 
 Result<Budget> share_out(const RunOptions& options, std::uint64_t resident) {
   const auto taken = resident + kMemoryReserve;
-  if (options.max_memory < taken + kLeastShare)
+  const auto reading = (options.files != nullptr ? *options.files : real_files()).reading_memory();  // of each worker
+  if (options.max_memory < taken + reading + kLeastShare)
     return Error{
         Error::Kind::usage, "", "--max-memory",
         fmt::format(
             "{} bytes of memory do not do: the program and its plan take {} and reading and writing at least {}",
-            options.max_memory, taken, kLeastShare),
-        fmt::format("Allow at least {} MiB", (taken + kLeastShare + kMebibyte - 1) / kMebibyte)};
+            options.max_memory, taken, reading + kLeastShare),
+        fmt::format("Allow at least {} MiB", (taken + reading + kLeastShare + kMebibyte - 1) / kMebibyte)};
   const auto available = options.max_memory - taken;
   Budget budget;
-  budget.threads = static_cast<unsigned>(std::clamp<std::uint64_t>(available / kFairShare, 1, wanted_threads(options)));
-  auto share = available / budget.threads;
+  budget.threads = static_cast<unsigned>(std::clamp<std::uint64_t>(available / (kFairShare + reading), 1, wanted_threads(options)));
+  auto share = available / budget.threads - reading;
   if (share >= 8 * kBounce && options.tuning.direct > 0) {
     budget.bounce = kBounce;
     budget.block = std::min(kUsualBlock, share / 8 / kDirectAlignment * kDirectAlignment);

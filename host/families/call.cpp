@@ -4,6 +4,7 @@
 
 #include <exception>
 
+#include "checkpoints/megatron_document.hpp"
 #include "families/call_state.hpp"
 
 namespace weighbridge {
@@ -62,7 +63,10 @@ std::vector<std::string> model_types_of(const Family& family) {
 
 Result<ConfigDocument> to_megatron(const Family& family, const ConfigDocument& hugging_face, std::vector<std::string>& notes,
                                    const Catalogue* source) {
-  return translated(family, family.table->to_megatron, hugging_face, true, notes, source);
+  auto made = translated(family, family.table->to_megatron, hugging_face, true, notes, source);
+  if (!made) return made;
+  if (auto status = check_model_size(made->root(), hugging_face.file().string()); !status) return status.error();
+  return made;
 }
 
 Result<ConfigDocument> to_hugging_face(const Family& family, const ConfigDocument& megatron, std::vector<std::string>& notes) {

@@ -13,6 +13,8 @@
 namespace weighbridge {
 namespace {
 
+constexpr std::size_t kMostExpressions = std::size_t{1} << 22;  // of one model; the largest known has an eighth of it
+
 // Runs the body of a host function; what it throws (memory, mostly) becomes the call's failure and `otherwise` its result.
 template <class Body>
 auto contained(wb_call* call, decltype(std::declval<Body>()()) otherwise, Body&& body) noexcept -> decltype(body()) {
@@ -161,6 +163,8 @@ wb_expression expression(wb_call* call, const wb_node* node) {
   return contained(call, 0, [&]() -> wb_expression {
     const auto refuse = [&](std::string sentence) -> wb_expression { failed(call, std::move(sentence)); return 0; };
     if (node->struct_size < sizeof(wb_node)) return refuse("the plugin's wb_node is smaller than that of ABI 1.0");
+    if (call->expressions.size() >= kMostExpressions)
+      return refuse(fmt::format("more than {} expressions: the configuration has too many layers, experts or tensors", kMostExpressions));
     std::vector<const Expression*> operands;
     for (std::size_t i = 0; i < node->operand_count; ++i) {
       const auto handle = node->operands[i];

@@ -106,6 +106,7 @@ class MetadataReader {
       return not_supported(file_, key, fmt::format("has the element type torch.{}", dtype.name()),
                            "Save it in another element type");
     tensor.dtype = *known;
+    if (shape->size() > kMostAxes) return damaged(file_, key, fmt::format("has {} axes; at most {} are possible", shape->size(), kMostAxes));
     tensor.shape = std::move(*shape);
 
     std::vector<Box> boxes;

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "formats/format_error.hpp"
+#include "formats/packed_folder.hpp"
 
 namespace weighbridge {
 namespace {
@@ -33,12 +34,16 @@ InputFile::InputFile(std::string name, int descriptor, std::uint64_t size) noexc
 InputFile::InputFile(InputFile&& other) noexcept
     : name_{std::move(other.name_)},
       descriptor_{std::exchange(other.descriptor_, -1)},
-      size_{std::exchange(other.size_, 0)} {}
+      size_{std::exchange(other.size_, 0)},
+      archive_{std::move(other.archive_)},
+      packed_{std::exchange(other.packed_, nullptr)} {}
 
 InputFile& InputFile::operator=(InputFile other) noexcept {
   std::swap(name_, other.name_);
   std::swap(descriptor_, other.descriptor_);
   std::swap(size_, other.size_);
+  std::swap(archive_, other.archive_);
+  std::swap(packed_, other.packed_);
   return *this;
 }
 
@@ -50,6 +55,21 @@ Result<InputFile> InputFile::open(const std::filesystem::path& path) {
   const auto name = path.string();
   // Without O_NONBLOCK a named pipe would hang here until somebody writes to it.
   const int descriptor = ::open(name.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (descriptor < 0 && errno == ENOTDIR) {
+    auto place = find_packed(path);
+    if (!place) return std::move(place).error();
+    if (*place) {
+      InputFile file{name, -1, 0};
+      file.archive_ = std::move((*place)->folder);
+      file.packed_ = file.archive_->file((*place)->path);
+      if (file.packed_ == nullptr)
+        return Error{Error::Kind::io, name, {}, file.archive_->has_folder((*place)->path) ? "is a folder, not a file" : "is not in the archive",
+                     "Name a file that is in the archive"};
+      file.size_ = file.packed_->size;
+      return file;
+    }
+    errno = ENOTDIR;
+  }
   if (descriptor < 0) return system_error(name, "cannot be opened", errno);
   InputFile file{name, descriptor, 0};
   struct stat status {};
@@ -68,6 +88,7 @@ Status InputFile::read(std::uint64_t offset, std::span<char> into) const {
   if (offset > size_ || into.size() > size_ - offset)
     return damaged(name_, {},
                    fmt::format("{} bytes wanted at byte {}, but the file has {} bytes", into.size(), offset, size_));
+  if (packed_ != nullptr) return archive_->read(*packed_, offset, into);
   while (!into.empty()) {
     const auto wanted = std::min(into.size(), kMostBytesPerCall);
     const auto got = ::pread(descriptor_, into.data(), wanted, static_cast<off_t>(offset));

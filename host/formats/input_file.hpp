@@ -1,15 +1,19 @@
 #pragma once
 // Read-only access to a file at given positions. Nothing is mapped: a file that shrinks while it is read is an error,
-// not a signal.
+// not a signal. A path may run through an archive of `weighbridge pack`: "model.wbz/config.json".
 
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <span>
 #include <string>
 
 #include "tensor/result.hpp"
 
 namespace weighbridge {
+
+class PackedFolder;
+struct ArchiveFile;
 
 // An open file. Owns its descriptor; movable; all const members may be called from several threads at once.
 class InputFile {
@@ -33,8 +37,10 @@ class InputFile {
   InputFile(std::string name, int descriptor, std::uint64_t size) noexcept;
 
   std::string name_;
-  int descriptor_{-1};
+  int descriptor_{-1};  // none of a file in an archive
   std::uint64_t size_{};
+  std::shared_ptr<const PackedFolder> archive_;
+  const ArchiveFile* packed_{};  // in that archive
 };
 
 // A whole small file (JSON, YAML, a pickle). An error if it is larger than `limit` bytes.

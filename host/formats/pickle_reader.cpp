@@ -45,6 +45,8 @@ bool PickleReader::step(const PickleInstruction& instruction) {
     case PickleOp::proto:
       return static_cast<unsigned char>(instruction.argument[0]) <= 5 || fail("pickle protocols above 5 are unknown");
     case PickleOp::frame:
+      return little_endian_at<std::uint64_t>(instruction.argument, 0) <= bytes_.size() - at_ - instruction.length ||
+             fail("a frame is longer than the rest of the pickle");
     case PickleOp::stop: return true;
     case PickleOp::mark: marks_.push_back(stack_.size()); return true;
     case PickleOp::pop:

@@ -136,8 +136,10 @@ bool SafetensorsHeaderParser::on_string(Text part, std::size_t, Code& code) {
 bool SafetensorsHeaderParser::on_int64(std::int64_t value, Text, Code& code) {
   if (ignored_depth_ > 0 || value < 0) return other_value(code);
   if (place_ == Place::shape) {
+    if (tensors.back().shape.size() == kMostAxes) return fail(code, fmt::format("shape has more than {} axes", kMostAxes));
     tensors.back().shape.push_back(value);
   } else if (place_ == Place::offsets) {
+    if (offsets_.size() == 2) return fail(code, "data_offsets holds more than begin and end");
     offsets_.push_back(value);
   } else {
     return other_value(code);

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "formats/crc32.hpp"
 #include "formats/format_error.hpp"
 #include "formats/torch_archive.hpp"
 #include "formats/torch_stream.hpp"
@@ -25,6 +26,9 @@ Result<TorchObject> read_archive(const InputFile& file, std::uint64_t offset, st
                    fmt::format("its pickle has {} bytes; at most {} are accepted", pickle.size, options.max_pickle));
   auto bytes = file.read(pickle.offset, pickle.size);
   if (!bytes) return std::move(bytes).error();
+  // PyTorch can be told to leave checksums out, which makes them 0.
+  if (const auto found = crc32(*bytes); pickle.crc != 0 && found != pickle.crc)
+    return damaged(file.name(), subject, fmt::format("the record '{}' has the checksum {:08x} instead of {:08x}", pickle.name, found, pickle.crc));
 
   TorchTensors tensors{file.name(), subject};
   auto document = read_pickle(std::move(*bytes), tensors.options(options.globals), file.name(), subject);

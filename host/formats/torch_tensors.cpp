@@ -10,8 +10,6 @@
 namespace weighbridge {
 namespace {
 
-constexpr std::size_t kMostAxes = 64;  // torch's own limit
-
 std::optional<std::uint64_t> bytes_of(std::int64_t elements, std::optional<DType> dtype) {
   const auto bytes = byte_count({elements}, dtype.value_or(DType::u8));
   return bytes ? std::optional{static_cast<std::uint64_t>(*bytes)} : std::nullopt;

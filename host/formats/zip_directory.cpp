@@ -10,6 +10,7 @@
 
 #include "formats/byte_order.hpp"
 #include "formats/format_error.hpp"
+#include "formats/relative_path.hpp"
 
 namespace weighbridge {
 namespace {
@@ -88,7 +89,8 @@ class ZipReader {
     return damaged(file_, where, std::move(problem));
   }
 
-  // Position of the end-of-directory record, which only a comment may follow.
+  // Position of the end-of-directory record, which only a comment may follow. A second one, in that comment, would be
+  // taken for the first by other readers.
   Result<std::uint64_t> find_end() {
     const auto length = bytes_.length();
     for (const std::uint64_t reach : {std::uint64_t{2048}, kEndBytes + kMostComment}) {
@@ -96,10 +98,14 @@ class ZipReader {
       if (count < kEndBytes) break;
       const auto tail = bytes_.view(length - count, count);
       if (!tail) return tail.error();
+      std::optional<std::uint64_t> found;
       for (auto at = count - kEndBytes + 1; at-- > 0;) {
         if (little_endian_at<std::uint32_t>(*tail, at) != kEndSignature) continue;
-        if (at + kEndBytes + little_endian_at<std::uint16_t>(*tail, at + 20) == count) return length - count + at;
+        if (at + kEndBytes + little_endian_at<std::uint16_t>(*tail, at + 20) != count) continue;
+        if (found) return fault(fmt::format("has two end records, at bytes {} and {}: it could be read as two different archives", length - count + at, *found));
+        found = length - count + at;
       }
+      if (found) return *found;
     }
     return fault("holds no complete zip archive: the directory at its end is missing");
   }
@@ -167,6 +173,8 @@ class ZipReader {
           read_entry(std::string_view{text}.substr(at, kCentralBytes), text.substr(at + kCentralBytes, name_size),
                      std::string_view{text}.substr(at + kCentralBytes + name_size, extra_size));
       if (!entry) return std::move(entry).error();
+      if (!stays_inside_folder(entry->record.name) && !entry->record.name.ends_with('/'))
+        return fault("this name leads out of the folder, which no honest archive's does", entry->record.name);
       if (!names.insert(entry->record.name).second)
         return fault("the record is given twice in the directory", entry->record.name);
       entries.push_back(std::move(*entry));

@@ -7,6 +7,7 @@
 
 #include "checkpoints/hugging_face_selection.hpp"
 #include "checkpoints/hugging_face_weight_file.hpp"
+#include "formats/file_tree.hpp"
 #include "formats/safetensors.hpp"
 #include "formats/weight_index.hpp"
 #include "inspection/salvaged.hpp"
@@ -32,10 +33,10 @@ class Salvage {
   Salvaged run(const Error& reason) {
     read_config();
     for (const auto* index : {"model.safetensors.index.json", "pytorch_model.bin.index.json"}) read_index(index);
-    std::error_code error;
     std::set<std::string> files;
-    for (fs::directory_iterator entry{folder_, error}, end; !error && entry != end; entry.increment(error))
-      if (holds_weights(entry->path().filename().string())) files.insert(entry->path().filename().string());
+    if (const auto entries = tree::list(folder_))
+      for (const auto& entry : *entries)
+        if (holds_weights(entry.path.filename().string())) files.insert(entry.path.filename().string());
     for (const auto& [file, tensors] : listed_) files.insert(file);
     for (const auto& file : files) read_weights(file);
     unlisted();
@@ -67,8 +68,7 @@ class Salvage {
   }
 
   void read_index(const std::string& name) {
-    std::error_code error;
-    if (!fs::exists(folder_ / name, error)) return;
+    if (!tree::exists(folder_ / name)) return;
     result_.has_index = true;
     const auto index = read_weight_index(folder_ / name);
     if (!index) return defect(index.error());
@@ -80,9 +80,8 @@ class Salvage {
 
   void read_weights(const std::string& name) {
     const auto path = folder_ / name;
-    std::error_code error;
     const auto& expected = listed_[name];
-    if (!fs::exists(path, error))
+    if (!tree::exists(path))
       return defect(name, {},
                     fmt::format("is missing; the index has {} in it: {}", several(expected.size(), "tensor"),
                                 name_some(expected)),

@@ -7,6 +7,7 @@
 #include "checkpoints/hugging_face_selection.hpp"
 #include "checkpoints/run_config.hpp"
 #include "formats/dcp_metadata.hpp"
+#include "formats/file_tree.hpp"
 #include "formats/input_file.hpp"
 #include "formats/torch_object.hpp"
 #include "inspection/salvaged.hpp"
@@ -23,8 +24,7 @@ class Salvage {
   explicit Salvage(const MegatronLocation& location) : location_{location} {}
 
   Salvaged run(const Error& reason) {
-    std::error_code error;
-    if (const auto file = location_.folder / "run_config.yaml"; fs::exists(file, error)) {
+    if (const auto file = location_.folder / "run_config.yaml"; tree::exists(file)) {
       auto document = read_run_config(file);
       if (document)
         result_.config = ConfigDocument{*std::move(document)};
@@ -64,13 +64,9 @@ class Salvage {
     std::map<std::uint32_t, std::vector<std::string>> beyond;
     for (std::size_t i = 0; i < metadata->files.size(); ++i) {
       const auto file = location_.folder / metadata->files[i];
-      std::error_code error;
-      sizes[i] = fs::file_size(file, error);
-      there[i] = !error;
-      if (there[i])
-        result_.weight_files.push_back(metadata->files[i]);
-      else
-        sizes[i] = 0;
+      sizes[i] = tree::file_size(file);
+      there[i] = tree::is_file(file);
+      if (there[i]) result_.weight_files.push_back(metadata->files[i]);
       result_.catalogue.files.push_back(file);
     }
     for (const auto& [key, tensor] : metadata->tensors) {
@@ -100,12 +96,9 @@ class Salvage {
   }
 
   void rank_files() {
-    std::error_code error;
-    std::vector<fs::path> folders;
-    for (fs::directory_iterator entry{location_.folder, error}, end; !error && entry != end; entry.increment(error))
-      if (entry->path().filename().string().starts_with("mp_rank_")) folders.push_back(entry->path());
-    std::ranges::sort(folders);
-    for (const auto& folder : folders) rank_file(folder);
+    if (const auto entries = tree::list(location_.folder))
+      for (const auto& entry : *entries)
+        if (entry.path.filename().string().starts_with("mp_rank_")) rank_file(entry.path);
   }
 
   void rank_file(const fs::path& folder) {

@@ -8,6 +8,8 @@
 namespace weighbridge {
 namespace {
 
+constexpr std::int64_t kMostMarks = std::int64_t{1} << 30;  // bits, of one tensor
+
 // The target side of a map: loops by ascending stride, contiguous ones joined.
 struct Image {
   std::int64_t first{}, last{}, count{};
@@ -99,6 +101,7 @@ bool by_remainders(std::int64_t begin, std::int64_t end, std::span<const Image> 
 // The elements of [begin, end) that the images leave out or give twice, by marking runs.
 std::optional<CoverageFault> by_marks(std::int64_t begin, std::int64_t end, std::span<const Image> images, bool holes) {
   const auto run = common_run(begin, end, images);
+  if ((end - begin) / run > kMostMarks) return CoverageFault{CoverageFault::Kind::unproven, begin};
   std::vector<bool> marks(static_cast<std::size_t>((end - begin) / run));
   std::optional<std::int64_t> twice;
   for (const auto& image : images)

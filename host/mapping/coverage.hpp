@@ -11,8 +11,9 @@
 namespace weighbridge {
 
 struct CoverageFault {
-  enum class Kind : std::uint8_t { missing = 1, twice, outside } kind{};
-  std::int64_t element{};  // the first such one, by row-major index; for `outside` the first index beyond
+  enum class Kind : std::uint8_t { missing = 1, twice, outside, unproven } kind{};
+  std::int64_t element{};  // the first such one, by row-major index; for `outside` the first index beyond, for `unproven` where maps mix
+                           // in a way whose check would take more memory than there should be
 };
 
 // Nothing if the targets of `maps` are each element of a tensor of `count` elements, once. The maps are taken as they

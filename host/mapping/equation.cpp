@@ -18,6 +18,9 @@ Status fault_of(const std::optional<CoverageFault>& fault, const std::string& na
   switch (fault->kind) {
     case CoverageFault::Kind::missing: problem = fmt::format("element {} of {} is {} by no equation", at, to_string(shape), verb); break;
     case CoverageFault::Kind::twice: problem = fmt::format("element {} of {} is {} twice", at, to_string(shape), verb); break;
+    case CoverageFault::Kind::unproven:
+      return Error{Error::Kind::mismatch, "", name, fmt::format("from element {} on, {} is {} in a pattern too irregular to be proven at this size", at, to_string(shape), verb),
+                   "Check the sizes in the configuration; if they are right, report it to the plugin's author"};
     case CoverageFault::Kind::outside: problem = fmt::format("elements beyond {} are {}", to_string(shape), verb); break;
   }
   return Error{Error::Kind::mismatch, "", name, problem, "The equations of the plugin are wrong: report it to its author"};

@@ -1,13 +1,21 @@
 #include "tensor/result.hpp"
 
+#include "tensor/printable.hpp"
+
 namespace weighbridge {
+namespace {
+
+// What a message has of a path, a name, a sentence: longer than any honest one.
+constexpr std::size_t kMostOfFile = 4096, kMostOfSubject = 2048, kMostOfSentence = 4096;
+
+}  // namespace
 
 std::string Error::text() const {
   std::string line;
-  for (const auto* part : {&file, &subject})
-    if (!part->empty()) line += *part + ": ";
-  line += problem;
-  if (!remedy.empty()) line += ". " + remedy;
+  if (!file.empty()) line += printable(file, kMostOfFile) + ": ";
+  if (!subject.empty()) line += printable(subject, kMostOfSubject) + ": ";
+  line += printable(problem, kMostOfSentence);
+  if (!remedy.empty()) line += ". " + printable(remedy, kMostOfSentence);
   return line + ".";
 }
 

@@ -24,7 +24,7 @@ struct Error {
   std::string problem;  // what is wrong: found and expected, in one sentence without a full stop
   std::string remedy;   // what the user can do about it, in one sentence without a full stop
 
-  // One line: "FILE: SUBJECT: PROBLEM. REMEDY."
+  // One printable line: "FILE: SUBJECT: PROBLEM. REMEDY."
   std::string text() const;
 };
 

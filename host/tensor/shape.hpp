@@ -2,6 +2,7 @@
 // Shapes and boxes. Elements are counted in std::int64_t; every product of numbers that came from a file goes through
 // the checked functions.
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -12,6 +13,8 @@
 namespace weighbridge {
 
 using Shape = std::vector<std::int64_t>;
+
+inline constexpr std::size_t kMostAxes = 64;  // of a tensor in a file: what torch can hold
 
 // A rectangular part of a tensor: element i of axis a is in it if offsets[a] <= i < offsets[a] + sizes[a].
 struct Box {

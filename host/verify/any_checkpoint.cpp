@@ -1,8 +1,9 @@
 #include "verify/any_checkpoint.hpp"
 
 #include <string>
-#include <system_error>
 #include <utility>
+
+#include "formats/file_tree.hpp"
 
 namespace weighbridge {
 namespace {
@@ -35,19 +36,14 @@ const Catalogue& AnyCheckpoint::catalogue() const {
 }
 
 Result<CheckpointKind> recognise(const std::filesystem::path& path) {
-  std::error_code error;
-  std::filesystem::directory_iterator entry{path, error};
-  if (error)
-    return Error{Error::Kind::io, path.string(), "", "cannot open it as a folder: " + error.message(),
-                 "Name the folder of a Hugging Face or Megatron checkpoint"};
+  const auto entries = tree::list(path);
+  if (!entries) return entries.error();
   bool hugging_face = false;
-  for (; !error && entry != std::filesystem::directory_iterator{}; entry.increment(error)) {
-    const auto name = entry->path().filename().string();
+  for (const auto& entry : *entries) {
+    const auto name = entry.path.filename().string();
     if (is_megatron_name(name)) return CheckpointKind::megatron;
     hugging_face = hugging_face || is_hugging_face_name(name);
   }
-  if (error)
-    return Error{Error::Kind::io, path.string(), "", "cannot list the folder: " + error.message(), "Check the disk that holds it"};
   if (hugging_face) return CheckpointKind::hugging_face;
   return Error{Error::Kind::usage, path.string(), "",
                "it is neither a Hugging Face checkpoint (config.json, *.safetensors, pytorch_model*.bin) nor a Megatron one "

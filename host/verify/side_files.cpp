@@ -12,6 +12,7 @@
 
 #include "checkpoints/config_document.hpp"
 #include "conversion/reference.hpp"
+#include "formats/file_tree.hpp"
 #include "formats/input_file.hpp"
 #include "verify/config_comparison.hpp"
 
@@ -57,9 +58,8 @@ Status compare_file(const fs::path& expected, const fs::path& actual, const std:
       return done();
     }
   }
-  std::error_code ignored;
-  differences.push_back(file_difference(name, fmt::format("the {} bytes of {}", fs::file_size(expected, ignored), expected.string()),
-                                        fmt::format("another content of {} bytes", fs::file_size(actual, ignored))));
+  differences.push_back(file_difference(name, fmt::format("the {} bytes of {}", tree::file_size(expected), expected.string()),
+                                        fmt::format("another content of {} bytes", tree::file_size(actual))));
   return done();
 }
 
@@ -96,23 +96,22 @@ Result<std::vector<Difference>> compare_kept_files(const HuggingFaceRepository& 
   std::vector<Difference> differences;
   const auto& folder = checkpoint.location.folder;
   const auto kept = folder / kKeptFolder, tokenizer = folder / "tokenizer";
-  std::error_code error;
-  const bool ours = fs::is_regular_file(kept / "config.json", error);
-  if (!ours && !fs::is_directory(tokenizer, error)) {
+  const bool ours = tree::is_file(kept / "config.json");
+  if (!ours && !tree::is_folder(tokenizer)) {
     notes.emplace_back("the Megatron checkpoint keeps no tokenizer and no side files; none are compared");
     return differences;
   }
   if (!ours) {
     const auto one = repository.folder / "tokenizer.json", other = tokenizer / "tokenizer.json";
-    if (fs::is_regular_file(one, error) && fs::is_regular_file(other, error))
+    if (tree::is_file(one) && tree::is_file(other))
       if (auto status = compare_vocabulary(one, other, differences); !status) return status.error();
     notes.emplace_back("the tokenizer of the Megatron checkpoint was saved by another program; only its vocabulary and merges are compared");
     return differences;
   }
   if (auto status = compare_file(repository.folder / "config.json", kept / "config.json", "config.json", differences); !status) return status.error();
   for (const auto& file : repository.side_files) {
-    const auto there = fs::is_regular_file(tokenizer / file.path, error) ? tokenizer / file.path : kept / file.path;
-    if (!fs::is_regular_file(there, error)) {
+    const auto there = tree::is_file(tokenizer / file.path) ? tokenizer / file.path : kept / file.path;
+    if (!tree::is_file(there)) {
       differences.push_back(file_difference(file.path.string(), "as in the Hugging Face folder", "not kept in the Megatron checkpoint"));
       continue;
     }

@@ -1,4 +1,4 @@
-#include "archive/archive_index.hpp"
+#include "formats/archive_index.hpp"
 
 #include <gmock/gmock.h>
 

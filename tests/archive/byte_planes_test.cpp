@@ -1,4 +1,4 @@
-#include "archive/byte_planes.hpp"
+#include "formats/byte_planes.hpp"
 
 #include <gtest/gtest.h>
 

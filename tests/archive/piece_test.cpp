@@ -8,8 +8,8 @@
 #include <random>
 
 #include "archive/archive_bytes.hpp"
-#include "archive/byte_planes.hpp"
-#include "archive/piece_decoder.hpp"
+#include "formats/byte_planes.hpp"
+#include "formats/piece_decoder.hpp"
 #include "archive/piece_encoder.hpp"
 #include "formats/errors.hpp"
 #include "formats/written_file.hpp"

@@ -117,6 +117,29 @@ TEST(Memory, StaysWithinTheBudgetWhateverTheModel) {
   EXPECT_LE(report->bytes_read, total + total / 100);
 }
 
+TEST(Memory, StaysWithinTheBudgetWithVeryManyTensors) {
+  const std::size_t count = kSanitized ? 20'000 : 200'000;
+  constexpr std::uint64_t kBytes = 96;
+  const WorkFolder folder;
+  const auto source = folder.write("source/model", "");
+  std::filesystem::resize_file(source, count * kBytes);  // sparse
+  Plan plan;
+  plan.sources = {source};
+  plan.files = {{"model", count * kBytes}};
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto at = i * kBytes, from = (count - 1 - i) * kBytes;  // backwards, so that nothing can be read in one go
+    plan.tensors.push_back({"decoder.layers." + std::to_string(i) + ".weight", 0, at, kBytes, DType::bf16, false,
+                            {{0, from, 0, DType::bf16, ElementOperation::none, 0, {{kBytes / 2, 1, 1}}}}});
+  }
+  auto options = options_of(256 * kMebibyte + (kSanitized ? resident_now() : 0), 2);
+  std::ofstream{"/proc/self/clear_refs"} << '5';  // the peak counts from here
+  const auto report = run(plan, folder.path() / "out", options);
+  ASSERT_TRUE(report) << report.error().text();
+  EXPECT_EQ(report->bytes_written, count * kBytes);
+  EXPECT_LE(report->peak_resident, options.max_memory * (kSanitized ? 6 : 1));
+  EXPECT_EQ(report->bytes_read, count * kBytes);
+}
+
 TEST(Memory, NeedsNoMoreThanWhatItSaysWouldDo) {
   const WorkFolder folder;
   const std::uint64_t total = 16 * kMebibyte;

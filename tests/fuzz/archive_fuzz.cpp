@@ -3,8 +3,8 @@
 #include <cstdlib>
 #include <string>
 
-#include "archive/archive_index.hpp"
-#include "archive/piece_decoder.hpp"
+#include "formats/archive_index.hpp"
+#include "formats/piece_decoder.hpp"
 #include "bytes_as_file.hpp"
 #include "formats/byte_order.hpp"
 #include "formats/crc32.hpp"

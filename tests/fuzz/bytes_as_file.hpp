@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <cstdlib>
+#include <filesystem>
 #include <span>
 #include <string>
 
@@ -23,8 +24,9 @@ class BytesAsFile {
   BytesAsFile& operator=(const BytesAsFile&) = delete;
   ~BytesAsFile() { ::close(descriptor_); }
 
+  std::filesystem::path path() const { return "/proc/self/fd/" + std::to_string(descriptor_); }
   InputFile open() const {
-    auto file = InputFile::open("/proc/self/fd/" + std::to_string(descriptor_));
+    auto file = InputFile::open(path());
     if (!file) std::abort();
     return *std::move(file);
   }

@@ -56,6 +56,13 @@ class Config {
     return host_->get(call_, document_, to_abi(path), &found) == WB_OK && found.kind == WB_VALUE_NULL;
   }
 
+  // Whether an object stands there; anything else in its place is a failure.
+  bool has_object(std::string_view path) const {
+    const auto found = value(path);
+    if (found && found->kind != WB_VALUE_OBJECT) throw Failure(std::string{path} + " should be an object");
+    return found.has_value();
+  }
+
   // Whether a text stands there, where a number may: "auto".
   bool is_text(std::string_view path) const {
     const auto found = value(path);
@@ -66,7 +73,9 @@ class Config {
     const auto found = value(path);
     if (!found) return std::nullopt;
     if (found->kind == WB_VALUE_INTEGER) return found->integer;
-    if (found->kind == WB_VALUE_NUMBER && found->number == static_cast<double>(static_cast<std::int64_t>(found->number)))
+    constexpr double kBeyond = 9223372036854775808.0;  // no such number fits, and none may be cast
+    if (found->kind == WB_VALUE_NUMBER && found->number >= -kBeyond && found->number < kBeyond &&
+        found->number == static_cast<double>(static_cast<std::int64_t>(found->number)))
       return static_cast<std::int64_t>(found->number);
     throw Failure(std::string{path} + " should be a whole number");
   }

@@ -162,6 +162,8 @@ class HuggingFaceLayer {
   std::string prefix_;
 };
 
+inline constexpr std::int64_t kMostLayers = 1 << 16;  // of a stack; more are a mistake in the configuration
+
 struct Layer {
   MegatronLayer megatron;
   HuggingFaceLayer hugging_face;
@@ -188,6 +190,7 @@ class Model {
 
   // For every layer: what is called `megatron` + i + "." on one side and `hugging_face` + i + "." on the other.
   std::vector<Layer> layers(std::string_view megatron, std::string_view hugging_face, std::int64_t count) const {
+    if (count < 0 || count > kMostLayers) throw Failure(std::string{hugging_face} + "* would be " + std::to_string(count) + " layers");
     std::vector<Layer> result;
     for (std::int64_t i = 0; i < count; ++i)
       result.push_back({{host_, call_, megatron, i, count},

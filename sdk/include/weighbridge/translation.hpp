@@ -107,7 +107,7 @@ inline Rope rope_of(const Config& hf, double default_theta) {
   Rope rope{hf.number("rope_theta", hf.number("rope_parameters.rope_theta", default_theta)), "default", {}};
   for (const auto* at : {"rope_scaling", "rope_parameters"}) {
     const std::string path{at};
-    if (!hf.has(path)) continue;
+    if (!hf.has_object(path)) continue;
     rope.type = hf.string(path + ".rope_type", hf.string(path + ".type", "default"));
     rope.at = path;
     break;
