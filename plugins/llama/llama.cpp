@@ -81,7 +81,7 @@ struct Llama {
   static bool recognises(const Config& megatron) {
     return megatron.string("normalization", "") == "RMSNorm" && megatron.flag("gated_linear_unit") && !megatron.flag("qk_layernorm") &&
            megatron.string("activation_func", "silu") == "silu" && !megatron.has("num_moe_experts") && !megatron.has("window_size") &&
-           !megatron.flag("multi_latent_attention") && (megatron.flag("add_bias_linear") || !megatron.flag("add_qkv_bias")) &&
+           !megatron.flag("multi_latent_attention") && !megatron.flag("use_mup") && (megatron.flag("add_bias_linear") || !megatron.flag("add_qkv_bias")) &&
            megatron.string("_target_", "GPTModelProvider").ends_with("GPTModelProvider") && !megatron.flag("heterogeneous_block_specs") &&
            !megatron.has("mamba_stack_spec") && !megatron.flag("is_hybrid_model") &&
            !megatron.has("heterogeneous_layers_config_encoded_json");

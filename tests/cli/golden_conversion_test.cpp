@@ -139,7 +139,8 @@ auto plain_sources() {
   return testing::Values("llama3", "llama3-tied", "llama2-mha-fp16", "llama-bias", "mistral", "qwen2", "qwen2-tied",
                          "qwen3", "qwen3-tied", "qwen3-moe", "gpt-oss", "deepseek-v3", "qwen3-next", "qwen35",
                          "nemotron3", "falcon-h1", "gemma3", "gemma4", "qwen3-vl", "gemma3-vl", "qwen2-audio", "mimo",
-                         "mimo-v2-flash", "step35", "llama-nemotron", "moonlight");
+                         "mimo-v2-flash", "step35", "llama-nemotron", "moonlight", "exaone4", "exaone4-hybrid",
+                         "exaone-moe", "nemotron", "mixtral", "granite", "granite-moe");
 }
 auto quantised_sources() { return testing::Values("deepseek-v3-fp8", "kimi-k2-fp8", "kimi-k2-int4", "gpt-oss-mxfp4"); }
 std::string spelt(const testing::TestParamInfo<std::string>& tested) {

@@ -65,7 +65,8 @@ std::string spelt(const testing::TestParamInfo<std::string>& tested) {
 }
 INSTANTIATE_TEST_SUITE_P(Cases, GoldenForward,
                          testing::Values("llama3", "llama3-tied", "llama2-mha-fp16", "llama-bias", "mistral", "qwen2", "qwen2-tied", "qwen3", "qwen3-tied",
-                                         "gpt-oss", "deepseek-v3", "moonlight", "gemma3", "qwen3-next", "qwen35", "nemotron3", "falcon-h1"),
+                                         "gpt-oss", "deepseek-v3", "moonlight", "gemma3", "qwen3-next", "qwen35", "nemotron3", "falcon-h1",
+                                         "exaone4", "exaone4-hybrid", "exaone-moe", "nemotron", "mixtral", "granite", "granite-moe"),
                          spelt);
 INSTANTIATE_TEST_SUITE_P(Quantised, SidesAlone, testing::Values("deepseek-v3-fp8", "kimi-k2-fp8", "kimi-k2-int4", "gpt-oss-mxfp4"), spelt);
 INSTANTIATE_TEST_SUITE_P(Remote, SidesAlone, testing::Values("mimo", "mimo-v2-flash", "step35", "gemma4"), spelt);

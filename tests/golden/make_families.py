@@ -19,6 +19,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 import families
+import families_dense  # noqa: F401  (adds its cases)
 from make import bridge_import, in_child, options_of, patterns
 
 HERE = pathlib.Path(__file__).resolve().parent

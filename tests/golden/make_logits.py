@@ -14,7 +14,8 @@ from transformers import AutoModelForCausalLM
 
 HERE = pathlib.Path(__file__).parent
 CASES = ["deepseek-v3", "falcon-h1", "gemma3", "gpt-oss", "llama-bias", "llama2-mha-fp16", "llama3", "llama3-tied", "mistral",
-         "moonlight", "nemotron3", "qwen2", "qwen2-tied", "qwen3", "qwen3-next", "qwen3-tied", "qwen35"]
+         "moonlight", "nemotron3", "qwen2", "qwen2-tied", "qwen3", "qwen3-next", "qwen3-tied", "qwen35",
+         "exaone4", "exaone4-hybrid", "exaone-moe", "nemotron", "mixtral", "granite", "granite-moe"]
 
 
 def logits_of(folder):

@@ -11,9 +11,11 @@ import shutil
 import sys
 
 import plain
+import stated_dense
 from stated_cases import CASES
 
 HERE = pathlib.Path(__file__).resolve().parent
+CASES |= stated_dense.CASES
 FLOAT32 = (".e_score_correction_bias", ".moe.router_bias")  # ends of the names of tensors that published files hold in float32
 
 
