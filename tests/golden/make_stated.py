@@ -26,6 +26,8 @@ def source_of(name, case):
         if case.in_codec(tensor):
             files |= case.codec.stored(fill, tensor, shape)
             values[tensor] = case.codec.decoded(files, tensor)
+        elif tensor.endswith(case.about_one or ("-",)):
+            files[tensor] = values[tensor] = plain.about_one(shape)
         else:
             files[tensor] = values[tensor] = fill("F32" if tensor.endswith(FLOAT32) else "BF16", shape)
     for copy, original in case.copies.items():

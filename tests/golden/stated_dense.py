@@ -174,10 +174,11 @@ def granite_parameters(config, hf):
     return tied_ends(config, hf) | alike(config["num_hidden_layers"], layer)
 
 
+ROUTED = (".gate.weight", ".router.layer.weight", "post_attention_layernorm.weight", "embed_tokens.weight")
 CASES = {
     "exaone4-hybrid": Case(EXAONE4, exaone4_shapes, exaone4_parameters),
     "exaone-moe": Case(EXAONE_MOE, exaone_moe_shapes, exaone_moe_parameters),
-    "mixtral": Case(MIXTRAL, mixtral_shapes, mixtral_parameters),
+    "mixtral": Case(MIXTRAL, mixtral_shapes, mixtral_parameters, about_one=ROUTED),
     "granite": Case(GRANITE, granite_shapes, granite_parameters),
-    "granite-moe": Case(GRANITE_MOE, granite_shapes, granite_parameters),
+    "granite-moe": Case(GRANITE_MOE, granite_shapes, granite_parameters, about_one=ROUTED),
 }
