@@ -36,6 +36,11 @@ std::vector<fs::path> search_folders(const std::vector<fs::path>& first) {
   return folders;
 }
 
+// Checks and variants lie beside the manifest that names them.
+bool is_manifest(std::string_view name) {
+  return name.ends_with(".json") && !name.ends_with(".checks.json") && !name.ends_with(".variants.json");
+}
+
 bool contains(const std::vector<std::string>& names, std::string_view name) {
   return !name.empty() && std::ranges::find(names, name) != names.end();
 }
@@ -50,7 +55,7 @@ Registry Registry::scan(const std::vector<fs::path>& first) {
     std::error_code error;
     std::vector<fs::path> files;
     for (fs::directory_iterator entry{folder, error}, end; !error && entry != end; entry.increment(error))
-      if (entry->path().extension() == ".json" && !entry->path().filename().string().ends_with(".checks.json")) files.push_back(entry->path());
+      if (is_manifest(entry->path().filename().string())) files.push_back(entry->path());
     std::ranges::sort(files);
     for (const auto& file : files) {
       auto manifest = read_manifest(file);

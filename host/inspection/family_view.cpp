@@ -66,11 +66,12 @@ void look_with_family(const ConfigDocument& configuration, const Catalogue& cata
                hugging_face ? "no installed plugin knows it" : chosen.error().problem,
                hugging_face ? "" : chosen.error().remedy);
   const auto& manifest = chosen->family.manifest;
+  const auto variants = read_variants(manifest);  // what is wrong with the list, `models` tells
   inspection.family = FamilyFacts{family_id(chosen->family),
                                   manifest.version,
                                   manifest.summary,
                                   chosen->architecture,
-                                  models_of_size(manifest.variants, inspection.parameters),
+                                  variants ? models_of_size(*variants, chosen->architecture, inspection.parameters) : std::vector<std::string>{},
                                   {}};
   if (!hugging_face) {
     inspection.family->megatron = configuration.root();

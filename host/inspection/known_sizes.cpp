@@ -46,9 +46,12 @@ void add_known(std::string_view variant, std::vector<Known>& known) {
 
 }  // namespace
 
-std::vector<std::string> models_of_size(const std::vector<std::string>& variants, std::int64_t parameters) {
+std::vector<std::string> models_of_size(const std::vector<Variant>& variants, std::string_view architecture, std::int64_t parameters) {
   std::vector<Known> known;
-  for (const auto& variant : variants) add_known(variant, known);
+  for (const auto& variant : variants) {
+    if (variant.parameters.empty()) add_known(variant.name, known);
+    else if (variant.architecture == architecture) known.push_back({variant.name, parameter_count(variant.parameters)});
+  }
   const auto distance = [&](const Known& model) {
     return std::abs(std::log(static_cast<double>(parameters) / model.size));
   };
@@ -57,7 +60,7 @@ std::vector<std::string> models_of_size(const std::vector<std::string>& variants
   if (parameters <= 0) return names;
   for (const auto& model : known) least = std::min(least, distance(model));
   for (const auto& model : known)
-    if (distance(model) <= least && distance(model) < std::log(1.25)) names.push_back(model.name);
+    if (distance(model) <= least + 1e-12 && distance(model) < std::log(1.25)) names.push_back(model.name);
   return names;
 }
 

@@ -3,12 +3,15 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
+
+#include "families/variants.hpp"
 
 namespace weighbridge {
 
-// `variants` are entries such as "Some 3.2 1B, 3B" or "Other 30B-A3B". Those of the size that is nearest, with their whole
-// names ("Some 3.2 1B"); none if none is within a quarter.
-std::vector<std::string> models_of_size(const std::vector<std::string>& variants, std::int64_t parameters);
+// Those variants of the architecture whose size is nearest, by name; none if none is within a quarter. A variant without
+// `parameters` and architecture says its sizes in its name: "Some 3.2 1B, 3B" is "Some 3.2 1B" and "Some 3.2 3B".
+std::vector<std::string> models_of_size(const std::vector<Variant>& variants, std::string_view architecture, std::int64_t parameters);
 
 }  // namespace weighbridge

@@ -49,6 +49,17 @@ TEST_F(ManifestTest, HoldsWhatTheFileSays) {
   EXPECT_EQ(manifest->architectures, (std::vector<std::string>{"A", "B"}));
   EXPECT_EQ(manifest->model_types, std::vector<std::string>{"a"});
   EXPECT_EQ(manifest->variants, std::vector<std::string>{"A 7B"});
+  EXPECT_EQ(manifest->variants_file, fs::path{});
+  EXPECT_EQ(manifest->directions, (std::vector<std::string>{"import", "export"}));
+}
+
+TEST_F(ManifestTest, NamesAFileOfVariantsAndTheDirections) {
+  const auto manifest = read(R"({"manifest": 1, "id": "one", "version": "1", "library": "one.so", "abi": {"major": 1},
+      "architectures": ["A"], "variants": "one.variants.json", "directions": ["import"]})");
+  ASSERT_TRUE(manifest) << manifest.error().text();
+  EXPECT_EQ(manifest->variants_file, folder_ / "one.variants.json");
+  EXPECT_EQ(manifest->variants, std::vector<std::string>{});
+  EXPECT_EQ(manifest->directions, std::vector<std::string>{"import"});
 }
 
 TEST_F(ManifestTest, NamesTheFieldThatIsWrong) {
@@ -64,6 +75,13 @@ TEST_F(ManifestTest, NamesTheFieldThatIsWrong) {
   EXPECT_EQ(problem(head + R"("library": "one.so", "abi": {"major": 1}, "architectures": []})"), "architectures: names none");
   EXPECT_EQ(problem(head + R"("library": "one.so", "abi": {"major": 1}, "architectures": "A"})"), "architectures: is no list");
   EXPECT_EQ(problem(head + R"("library": "one.so", "abi": {"major": 1}, "architectures": [1]})"), "architectures: holds something that is no text");
+  const std::string whole = head + R"("library": "one.so", "abi": {"major": 1}, "architectures": ["A"], )";
+  EXPECT_EQ(problem(whole + R"("variants": "../one.json"})"), "variants: is no plain name beside the manifest");
+  EXPECT_EQ(problem(whole + R"("variants": ""})"), "variants: is no plain name beside the manifest");
+  EXPECT_EQ(problem(whole + R"("variants": 3})"), "variants: is no list");
+  EXPECT_EQ(problem(whole + R"("variants": [3]})"), "variants: holds something that is no text");
+  EXPECT_EQ(problem(whole + R"("directions": []})"), "directions: names none");
+  EXPECT_EQ(problem(whole + R"("directions": ["sideways"]})"), "directions: holds sideways; known are import, export");
   EXPECT_EQ(problem(head + R"("library": "one.so", "abi": {"major": 1})" + tail), "none");
 }
 

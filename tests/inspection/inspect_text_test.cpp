@@ -21,16 +21,28 @@ TEST(InspectText, CountsInWords) {
 }
 
 TEST(InspectText, KnowsModelsOfThatSize) {
-  const std::vector<std::string> variants{"Some 2 7B, 13B", "Some 3.2 1B, 3B", "Mini 270M",
-                                          "Other 3 8B",     "Third 8B",        "Mixed 30B-A3B"};
+  std::vector<Variant> variants;
+  for (const auto* name : {"Some 2 7B, 13B", "Some 3.2 1B, 3B", "Mini 270M", "Other 3 8B", "Third 8B", "Mixed 30B-A3B"})
+    variants.push_back({.name = name, .repository{}, .architecture{}, .parameters{}, .config{}, .recipes{}});
   using ::testing::ElementsAre;
-  EXPECT_THAT(models_of_size(variants, 1'235'814'400), ElementsAre("Some 3.2 1B"));
-  EXPECT_THAT(models_of_size(variants, 6'738'415'616), ElementsAre("Some 2 7B"));
-  EXPECT_THAT(models_of_size(variants, 8'030'261'248), ElementsAre("Other 3 8B", "Third 8B"));
-  EXPECT_THAT(models_of_size(variants, 268'098'176), ElementsAre("Mini 270M"));
-  EXPECT_THAT(models_of_size(variants, 30'532'122'624), ElementsAre("Mixed 30B-A3B"));
-  EXPECT_THAT(models_of_size(variants, 5200), ElementsAre());
-  EXPECT_THAT(models_of_size(variants, 0), ElementsAre());
+  EXPECT_THAT(models_of_size(variants, "A", 1'235'814'400), ElementsAre("Some 3.2 1B"));
+  EXPECT_THAT(models_of_size(variants, "A", 6'738'415'616), ElementsAre("Some 2 7B"));
+  EXPECT_THAT(models_of_size(variants, "A", 8'030'261'248), ElementsAre("Other 3 8B", "Third 8B"));
+  EXPECT_THAT(models_of_size(variants, "A", 268'098'176), ElementsAre("Mini 270M"));
+  EXPECT_THAT(models_of_size(variants, "A", 30'532'122'624), ElementsAre("Mixed 30B-A3B"));
+  EXPECT_THAT(models_of_size(variants, "A", 5200), ElementsAre());
+  EXPECT_THAT(models_of_size(variants, "A", 0), ElementsAre());
+}
+
+TEST(InspectText, KnowsModelsOfAnArchitecture) {
+  std::vector<Variant> variants;
+  for (const auto& [name, architecture, parameters] :
+       {std::tuple{"One-8B", "A", "8.03 B"}, {"Two-8B", "B", "8.03 B"}, {"Three-8B", "A", "8.19 B"}, {"Four-8B", "A", "8.03 B"}})
+    variants.push_back({.name = name, .repository = "o/n", .architecture = architecture, .parameters = parameters, .config{}, .recipes{}});
+  using ::testing::ElementsAre;
+  EXPECT_THAT(models_of_size(variants, "A", 8'030'261'248), ElementsAre("One-8B", "Four-8B"));
+  EXPECT_THAT(models_of_size(variants, "B", 8'190'735'360), ElementsAre("Two-8B"));
+  EXPECT_THAT(models_of_size(variants, "C", 8'030'261'248), ElementsAre());
 }
 
 TEST(InspectText, IsATableOfWhatMatters) {
