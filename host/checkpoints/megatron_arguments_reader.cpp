@@ -61,19 +61,21 @@ constexpr std::array kModelArguments = std::to_array<std::string_view>({
     "pipeline_model_parallel_layout",
     "position_embedding_type",
     "q_lora_rank",
+    "residual_multiplier",
     "rope_type",
     "seq_length",
     "share_embeddings_and_output_weights",
     "should_pad_vocab",
     "softmax_scale",
     "softmax_type",
+    "use_mup",
     "v_head_dim",
     "vocab_size",
     "window_attn_skip_freq",
     "window_size",
 });
 constexpr std::array kModelPrefixes = std::to_array<std::string_view>(
-    {"dsa_", "linear_", "mamba_", "moe_", "mrope_", "mtp_", "qk_", "rope_scaling", "rotary_", "yarn_"});
+    {"dsa_", "linear_", "mamba_", "moe_", "mrope_", "mtp_", "mup_", "qk_", "rope_scaling", "rotary_", "yarn_"});
 
 // Of the training run all the same.
 constexpr std::array kRunPrefixes =

@@ -34,6 +34,7 @@ constexpr std::array kSwitches = std::to_array<Flag>({
     {"first_last_layers_bf16", "--first-last-layers-bf16", {}},
     {"dsa_indexer_rope_interleaved", "--dsa-indexer-rope-interleaved", {}},
     {"dsa_indexer_k_norm_fp32", "--dsa-indexer-k-norm-fp32", {}},
+    {"use_mup", "--use-mup", {}},
 });
 
 constexpr std::array kValues = std::to_array<Flag>({
@@ -72,6 +73,15 @@ constexpr std::array kLatentAttentionValues = std::to_array<Flag>({
     {"rotary_scaling_factor", "--rotary-scaling-factor", "1.0"},
     {"mscale", "--mscale", "1.0"},
     {"mscale_all_dim", "--mscale-all-dim", "0.0"},
+});
+
+// Of maximal update parametrization.
+constexpr std::array kMultipliers = std::to_array<Flag>({
+    {"mup_base_hidden_size", "--mup-base-hidden-size", {}},
+    {"mup_embedding_mult", "--mup-embedding-mult", "1.0"},
+    {"mup_output_mult", "--mup-output-mult", "1.0"},
+    {"mup_base_head_dim", "--mup-base-head-dim", {}},
+    {"mup_attn_scale_power", "--mup-attn-scale-power", "1.0"},
 });
 
 constexpr std::array kExpertValues = std::to_array<Flag>({
@@ -149,6 +159,7 @@ std::vector<std::string> training_flags(const boost::json::object& document) {
       flags.push_back("--attention-backend " + shell_word(*name));
   add_values(document, kValues, flags);
   if (flag_field(document, "multi_latent_attention")) add_values(document, kLatentAttentionValues, flags);
+  if (flag_field(document, "use_mup")) add_values(document, kMultipliers, flags);
   if (integer_field(document, "num_moe_experts")) add_values(document, kExpertValues, flags);
   if (const auto divisor = integer_field(document, "make_vocab_size_divisible_by"); divisor && *divisor != 128)
     flags.push_back(fmt::format("--make-vocab-size-divisible-by {}", *divisor));

@@ -12,19 +12,12 @@ namespace llama {
 
 using namespace weighbridge;
 
-inline forward::Rotary rotary_of(const Config& c, std::int64_t width) {
-  const auto rope = rope_of(c, 10000.0);
-  if (rope.type != "llama3") return forward::stated_rotary(c, 10000.0, width);
-  return {forward::slowed_by_wavelength(forward::frequencies_of(rope.theta, width), c.number(rope.at + ".factor"), c.number(rope.at + ".low_freq_factor"),
-                                        c.number(rope.at + ".high_freq_factor"), c.number(rope.at + ".original_max_position_embeddings"))};
-}
-
 // `groups` where the config does not say; a window where the class has one.
 inline void forward_decoder(const Config& c, const Forward& run, std::int64_t default_groups, std::int64_t window) {
   const auto heads = attention_heads(c), width = head_width(c);
   const forward::Attention attention{.heads = heads, .groups = c.integer("num_key_value_heads", default_groups ? default_groups : heads), .width = width,
                                      .values = width, .scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(width))), .window = window};
-  const auto rotary = rotary_of(c, width);
+  const auto rotary = forward::stated_rotary(c, 10000.0, width);
   forward::pre_norm_decoder(
       c, run, [&](std::int64_t, const std::string& at, const forward::Matrix& x) { return forward::separate_attention(run, at, x, attention, rotary); },
       [&](std::int64_t, const std::string& at, const forward::Matrix& x) { return forward::separate_gated(run, at, x); });

@@ -4,7 +4,7 @@
 
 #include <weighbridge/family.hpp>
 #include <weighbridge/forward/megatron_gpt.hpp>
-#include <weighbridge/translation.hpp>
+#include <weighbridge/rope_translation.hpp>
 
 #include "decoder_forward.hpp"
 
@@ -64,53 +64,14 @@ struct Llama {
       throw Failure("attention_bias and mlp_bias differ; Megatron's add_bias_linear gives both or neither a bias");
     megatron.set("add_bias_linear", mlp_bias);
     megatron.set("add_qkv_bias", attention_bias);
-    rope_to_megatron(hf, megatron, notes);
-  }
-
-  static void rope_to_megatron(const Config& hf, const Config& megatron, const Notes& notes) {
-    const auto rope = rope_of(hf, 10000.0);
-    megatron.set("rotary_base", rope.theta);
-    megatron.set("rope_scaling", rope.type == "llama3");
-    megatron.set("rope_scaling_factor", 1.0);
-    if (rope.type == "llama3") {
-      megatron.set("rope_scaling_factor", hf.number(rope.at + ".factor", 8.0));
-      const bool builtin = hf.number(rope.at + ".low_freq_factor", 1.0) == 1.0 && hf.number(rope.at + ".high_freq_factor", 4.0) == 4.0 &&
-                           hf.number(rope.at + ".original_max_position_embeddings", 8192) == 8192;
-      if (!builtin)
-        notes(rope.at + " holds frequency factors other than 1, 4 and 8192, which are built into Megatron-Core: a run there computes other "
-              "positions; exporting with this checkpoint as --hf-model keeps them");
-    } else if (rope.type == "linear") {
-      megatron.set("seq_len_interpolation_factor", hf.number(rope.at + ".factor"));
-    } else if (rope.type == "yarn") {
-      yarn_to_megatron(hf, rope.at, megatron);
-    } else if (rope.type != "default") {
-      throw Failure(rope.at + " is of type " + rope.type + "; Megatron-Core computes default, linear, llama3 and yarn");
-    }
-  }
-
-  static void rope_to_hugging_face(const Config& megatron, const Config& hf) {
-    hf.set("rope_theta", megatron.number("rotary_base", 10000.0));
-    if (megatron.flag("rope_scaling")) {
-      hf.set("rope_scaling.rope_type", "llama3");
-      hf.set("rope_scaling.factor", megatron.number("rope_scaling_factor", 8.0));
-      hf.set("rope_scaling.low_freq_factor", 1.0);
-      hf.set("rope_scaling.high_freq_factor", 4.0);
-      hf.set("rope_scaling.original_max_position_embeddings", 8192);
-    } else if (megatron.has("seq_len_interpolation_factor")) {
-      hf.set("rope_scaling.rope_type", "linear");
-      hf.set("rope_scaling.factor", megatron.number("seq_len_interpolation_factor"));
-    } else if (is_yarn(megatron)) {
-      yarn_to_hugging_face(megatron, hf);
-    } else {
-      hf.set_null("rope_scaling");
-    }
+    rope_to_megatron(hf, megatron, notes, 10000.0);
   }
 
   static void to_hugging_face(Config megatron, Config hf, Notes) {
     weighbridge::to_hugging_face(kDecoderFields, megatron, hf);
     attention_to_hugging_face(megatron, hf);
     dtype_to_hugging_face(megatron, hf);
-    rope_to_hugging_face(megatron, hf);
+    rope_to_hugging_face(megatron, hf, 10000.0);
     const bool bias = megatron.flag("add_bias_linear");
     if (megatron.flag("add_qkv_bias") && !bias) throw Failure("add_qkv_bias without add_bias_linear: Llama has both or neither");
     hf.set("attention_bias", bias);
@@ -121,7 +82,7 @@ struct Llama {
     return megatron.string("normalization", "") == "RMSNorm" && megatron.flag("gated_linear_unit") && !megatron.flag("qk_layernorm") &&
            megatron.string("activation_func", "silu") == "silu" && !megatron.has("num_moe_experts") && !megatron.has("window_size") &&
            !megatron.has("no_rope_freq") && !megatron.has("rotary_longrope_original_length") && megatron.number("rotary_percent", 1.0) == 1.0 &&
-           !megatron.flag("multi_latent_attention") && (megatron.flag("add_bias_linear") || !megatron.flag("add_qkv_bias")) &&
+           !megatron.flag("multi_latent_attention") && !megatron.flag("use_mup") && (megatron.flag("add_bias_linear") || !megatron.flag("add_qkv_bias")) &&
            megatron.string("_target_", "GPTModelProvider").ends_with("GPTModelProvider") && !megatron.flag("heterogeneous_block_specs") &&
            !megatron.has("mamba_stack_spec") && !megatron.flag("is_hybrid_model") &&
            !megatron.has("heterogeneous_layers_config_encoded_json");
@@ -161,7 +122,7 @@ struct Mistral {
     weighbridge::to_hugging_face(kDecoderFields, megatron, hf);
     attention_to_hugging_face(megatron, hf);
     dtype_to_hugging_face(megatron, hf);
-    Llama::rope_to_hugging_face(megatron, hf);
+    rope_to_hugging_face(megatron, hf, 10000.0);
     if (megatron.has("window_size.0")) hf.set("sliding_window", megatron.integer("window_size.0") + 1);
     else hf.set_null("sliding_window");
   }

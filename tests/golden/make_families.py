@@ -19,7 +19,8 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 import families
-import families_glm  # noqa: F401  adds its cases to those of families
+import families_dense  # noqa: F401  adds its cases to those of families
+import families_glm  # noqa: F401  as well
 import families_mixtures  # noqa: F401  as well
 from make import bridge_import, in_child, options_of, patterns
 

@@ -21,7 +21,8 @@ from stated_latent import KNOWN_AS
 HERE = pathlib.Path(__file__).parent
 CASES = ["deepseek-v3", "falcon-h1", "falcon3", "gemma3", "glm45", "glm47-flash", "glm52", "gpt-oss", "llama-bias", "llama2-mha-fp16", "llama3", "llama3-tied", "mistral",
          "moonlight", "nemotron3", "qwen2", "qwen2-tied", "qwen3", "qwen3-next", "qwen3-tied", "qwen35", "minimax-m2", "ernie45-moe", "olmoe",
-         "hy-v3", "olmo", "olmo2", "olmo3", "phi3", "phi3-long", "phi4-mini", "smollm3", "starcoder2", *KNOWN_AS]
+         "hy-v3", "olmo", "olmo2", "olmo3", "phi3", "phi3-long", "phi4-mini", "smollm3", "starcoder2", "exaone4", "exaone4-hybrid", "exaone-moe",
+         "nemotron", "mixtral", "granite", "granite-moe", *KNOWN_AS]
 
 
 def logits_of(folder):

@@ -12,12 +12,13 @@ import sys
 
 import plain
 import stated_deepseek_v4
+import stated_dense
 import stated_kimi_k3
 import stated_latent
 from stated_cases import CASES
 
 HERE = pathlib.Path(__file__).resolve().parent
-CASES |= stated_latent.CASES | stated_deepseek_v4.CASES | stated_kimi_k3.CASES
+CASES |= stated_dense.CASES | stated_latent.CASES | stated_deepseek_v4.CASES | stated_kimi_k3.CASES
 # Ends of the names of tensors that published files hold in float32.
 FLOAT32 = (".e_score_correction_bias", ".moe.router_bias", ".expert_bias", ".block_sparse_moe.gate.weight", ".gate.bias", ".attn_sink", ".ape", "_fn", "_base", "_scale", ".A_log", ".dt_bias",
            "_conv1d.weight")
@@ -30,6 +31,8 @@ def source_of(name, case):
         if case.in_codec(tensor):
             files |= case.codec.stored(fill, tensor, shape)
             values[tensor] = case.codec.decoded(files, tensor)
+        elif tensor.endswith(case.about_one or ("-",)):
+            files[tensor] = values[tensor] = plain.about_one(shape)
         elif tensor.endswith(".tid2eid"):  # numbers of experts
             numbers = [fill.word(place, "U8") % case.config["n_routed_experts"] for place in range(shape[0] * shape[1])]
             files[tensor] = values[tensor] = plain.Tensor("I64", shape, numbers)

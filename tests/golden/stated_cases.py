@@ -117,6 +117,7 @@ class Case:
     stated_elsewhere: dict = dataclasses.field(default_factory=dict)  # what the layout needs and config.json does not say
     codec: object = None
     in_codec: Callable = lambda name: False  # which tensors
+    about_one: tuple = ()  # ends of the names of tensors of such values: patterns of all magnitudes would leave a router nothing to tell apart
 
 
 def linear(name):

@@ -93,6 +93,24 @@ inline Rotary megatron_rotary(const Config& c, std::int64_t width) {
   return {std::move(frequencies), 1, pairs};
 }
 
+// What a model of maximal update parametrization multiplies its embedding and its logits by.
+struct MegatronMultipliers {
+  float embedding{1}, logits{1};
+};
+
+inline MegatronMultipliers megatron_multipliers(const Config& c) {
+  if (!c.flag("use_mup")) return {};
+  const auto hidden = c.number("hidden_size"), base = c.number("mup_base_hidden_size", hidden), stated = c.number("mup_output_mult", 1);
+  return {static_cast<float>(c.number("mup_embedding_mult", 1)), static_cast<float>(stated == 1 ? base / hidden : stated)};
+}
+
+inline double megatron_softmax_scale(const Config& c, std::int64_t width) {
+  const auto features = static_cast<double>(width);
+  const auto otherwise = c.flag("use_mup") ? std::sqrt(c.number("mup_base_head_dim", 1)) / std::pow(features, c.number("mup_attn_scale_power", 1))
+                                           : 1.0 / std::sqrt(features);
+  return c.number("softmax_scale", otherwise);
+}
+
 // How attention is computed in a layer, counted from nought.
 struct MegatronAttention {
   Attention core;
@@ -105,7 +123,7 @@ inline MegatronAttention megatron_attention(const Config& c, std::int64_t layer)
   const auto width = megatron_width(c), heads = megatron_heads(c);
   MegatronAttention a;
   a.core = {.heads = heads, .groups = positive(c, "num_query_groups", heads), .width = width, .values = width,
-            .scale = static_cast<float>(c.number("softmax_scale", 1.0 / std::sqrt(static_cast<double>(width))))};
+            .scale = static_cast<float>(megatron_softmax_scale(c, width))};
   // (keys before the query, keys after it).
   if (c.has("window_size.0") && has_window(c, layer)) a.core.window = c.integer("window_size.0") + 1;
   if (!c.has("rotary_base.0") && has_positions(c, layer)) a.rotary = megatron_rotary(c, width);

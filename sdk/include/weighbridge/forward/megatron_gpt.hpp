@@ -17,7 +17,8 @@ namespace forward {
 template <class Adjust>
 void megatron_gpt(const Config& c, const Forward& run, const MegatronExtras& extras, Adjust&& adjust) {
   auto x = run.embedded("embedding.word_embeddings.weight");
-  scale(x, extras.embedding_scale);
+  const auto multipliers = megatron_multipliers(c);
+  scale(x, extras.embedding_scale * multipliers.embedding);
   run.state(-1, x);
   const auto layers = c.integer("num_layers");
   Selection selection;
@@ -41,6 +42,7 @@ void megatron_gpt(const Config& c, const Forward& run, const MegatronExtras& ext
   x = megatron_norm(c, run, "decoder.final_layernorm.", x);
   // Tied, the output layer has no weight of its own.
   auto logits = run.linear(c.flag("share_embeddings_and_output_weights") ? "embedding.word_embeddings.weight" : "output_layer.weight", x);
+  scale(logits, multipliers.logits);
   soft_cap(logits, extras.logit_cap);
   run.logits(logits);
 }

@@ -29,8 +29,11 @@ inline Rotary stated_rotary(const Config& hf, double default_theta, std::int64_t
   const auto rope = rope_of(hf, default_theta);
   if (rope.type == "default") return {frequencies_of(rope.theta, features)};
   if (rope.type == "linear") return {interpolated(frequencies_of(rope.theta, features), hf.number(rope.at + ".factor"))};
+  if (rope.type == "llama3")
+    return {slowed_by_wavelength(frequencies_of(rope.theta, features), hf.number(rope.at + ".factor"), hf.number(rope.at + ".low_freq_factor"),
+                                 hf.number(rope.at + ".high_freq_factor"), hf.number(rope.at + ".original_max_position_embeddings"))};
   if (rope.type == "yarn") return stated_yarn(hf, rope.theta, rope.at, features);
-  throw Failure(rope.at + " is of type " + rope.type + "; the forward check computes default, linear and yarn here");
+  throw Failure(rope.at + " is of type " + rope.type + "; the forward check computes default, linear, llama3 and yarn here");
 }
 
 }  // namespace forward

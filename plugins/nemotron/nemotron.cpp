@@ -1,0 +1,166 @@
+// Nemotron, dense: Nemotron-3 8B, Nemotron-4, Minitron.
+//
+//   x + attention(norm(x)),  x + down(max(0, up(norm(x)))²),  LayerNorm with weights kept less one on both sides, rotary embedding of
+//   a part of each head, grouped queries.
+
+#include <weighbridge/family.hpp>
+#include <weighbridge/forward/megatron_gpt.hpp>
+#include <weighbridge/forward/separate_projections.hpp>
+#include <weighbridge/translation.hpp>
+
+#include <cmath>
+#include <string>
+#include <utility>
+
+namespace {
+
+using namespace weighbridge;
+
+constexpr double kTheta = 10000.0, kPart = 0.5, kEpsilon = 1e-5;  // where a config.json does not say
+constexpr std::int64_t kContext = 4096;
+
+constexpr Field kFields[] = {
+    integer_field("num_hidden_layers", "num_layers"),
+    integer_field("hidden_size", "hidden_size"),
+    integer_field("intermediate_size", "ffn_hidden_size"),
+    integer_field("num_attention_heads", "num_attention_heads"),
+    integer_field("vocab_size", "vocab_size"),
+    integer_field("max_position_embeddings", "seq_length", kContext),
+    number_field("initializer_range", "init_method_std", 0.0134),
+    number_field("attention_dropout", "attention_dropout", 0.0),
+    number_field("norm_eps", "layernorm_epsilon", kEpsilon),
+    flag_field("tie_word_embeddings", "share_embeddings_and_output_weights", false),
+};
+
+double turned_part(const Config& hf) { return hf.number("rope_parameters.partial_rotary_factor", hf.number("partial_rotary_factor", kPart)); }
+
+void rope_to_megatron(const Config& hf, const Config& megatron) {
+  const auto rope = rope_of(hf, kTheta);
+  megatron.set("rotary_base", rope.theta);
+  megatron.set("rotary_percent", turned_part(hf));
+  if (rope.type == "linear") megatron.set("seq_len_interpolation_factor", hf.number(rope.at + ".factor"));
+  else if (rope.type != "default") throw Failure(rope.at + " is of type " + rope.type + "; Nemotron has default and linear");
+}
+
+struct Nemotron {
+  static constexpr std::string_view id = "nemotron";
+  static constexpr std::string_view architectures[] = {"NemotronForCausalLM"};
+  static constexpr std::string_view model_types[] = {"nemotron"};
+
+  static void to_megatron(Config hf, Config megatron, Notes) {
+    dense_decoder(megatron);
+    megatron.set("normalization", "LayerNorm");
+    megatron.set("layernorm_zero_centered_gamma", true);
+    megatron.set("activation_func", "squared_relu");
+    megatron.set("gated_linear_unit", false);
+    if (const auto activation = hf.string("hidden_act", "relu2"); activation != "relu2")
+      throw Failure("hidden_act is " + activation + "; Nemotron computes with relu2");
+    weighbridge::to_megatron(kFields, hf, megatron);
+    megatron.set("num_query_groups", hf.integer("num_key_value_heads", attention_heads(hf)));
+    megatron.set("kv_channels", head_width(hf));
+    megatron.set("make_vocab_size_divisible_by", vocabulary_divisor(hf.integer("vocab_size")));
+    dtype_to_megatron(hf, megatron);
+    rope_to_megatron(hf, megatron);
+    for (const auto* fused : {"masked_softmax_fusion", "persist_layer_norm", "cross_entropy_loss_fusion", "apply_rope_fusion"}) megatron.set(fused, true);
+
+    // One switch of Megatron's gives every linear layer of a block its bias.
+    const bool attention_bias = hf.flag("attention_bias"), mlp_bias = hf.flag("mlp_bias");
+    if (attention_bias != mlp_bias)
+      throw Failure("attention_bias and mlp_bias differ; Megatron's add_bias_linear gives both or neither a bias");
+    megatron.set("add_bias_linear", mlp_bias);
+    megatron.set("add_qkv_bias", attention_bias);
+  }
+
+  static void to_hugging_face(Config megatron, Config hf, Notes) {
+    weighbridge::to_hugging_face(kFields, megatron, hf);
+    const auto heads = attention_heads(megatron);
+    hf.set("num_key_value_heads", megatron.integer("num_query_groups", heads));
+    hf.set("head_dim", megatron.integer("kv_channels", megatron.integer("hidden_size") / heads));
+    dtype_to_hugging_face(megatron, hf);
+    hf.set("rope_theta", megatron.number("rotary_base", kTheta));
+    hf.set("partial_rotary_factor", megatron.number("rotary_percent", 1.0));
+    if (const auto factor = megatron.find_number("seq_len_interpolation_factor")) {
+      hf.set("rope_scaling.rope_type", "linear");
+      hf.set("rope_scaling.factor", *factor);
+    } else {
+      hf.set_null("rope_scaling");
+    }
+    const bool bias = megatron.flag("add_bias_linear");
+    if (megatron.flag("add_qkv_bias") && !bias) throw Failure("add_qkv_bias without add_bias_linear: Nemotron has both or neither");
+    hf.set("attention_bias", bias);
+    hf.set("mlp_bias", bias);
+    hf.set("hidden_act", "relu2");
+    hf.set("use_cache", true);
+  }
+
+  static bool recognises(const Config& megatron) {
+    for (const auto* other : {"num_moe_experts", "window_size", "no_rope_freq", "hybrid_layer_pattern", "hybrid_override_pattern", "mamba_stack_spec",
+                              "heterogeneous_layers_config_encoded_json", "experimental_attention_variant"})
+      if (megatron.has(other)) return false;
+    return (names_no_builder(megatron) || is_built_by(megatron, "GPTModelProvider")) && megatron.string("normalization", "LayerNorm") == "LayerNorm" &&
+           megatron.flag("layernorm_zero_centered_gamma") && megatron.string("activation_func", "gelu") == "squared_relu" &&
+           !megatron.flag("gated_linear_unit") && !megatron.flag("qk_layernorm") && !megatron.flag("multi_latent_attention") &&
+           !megatron.flag("is_hybrid_model") && !megatron.flag("heterogeneous_block_specs") && megatron.integer("mtp_num_layers", 0) == 0;
+  }
+
+  static void equations(const Config& c, Model& model) {
+    const auto hidden = c.integer("hidden_size"), ffn = c.integer("intermediate_size"), rows = c.integer("vocab_size");
+    const auto heads = attention_heads(c), groups = c.integer("num_key_value_heads", heads), width = head_width(c);
+    const auto query = heads * width, key = groups * width;
+
+    model["embedding.word_embeddings.weight"] = vocabulary(model.tensor("model.embed_tokens.weight", {rows, hidden}));
+    for (const auto& [decoder, hf, index] : model.layers("decoder.layers.", "model.layers.", c.integer("num_hidden_layers"))) {
+      decoder["self_attention.linear_qkv.layer_norm_weight"] = replicated(hf("input_layernorm.weight", {hidden}));
+      decoder["self_attention.linear_qkv.layer_norm_bias"] = replicated(hf("input_layernorm.bias", {hidden}));
+      decoder["self_attention.linear_qkv.weight"] = column(interleave(groups,
+          hf("self_attn.q_proj.weight", {query, hidden}),
+          hf("self_attn.k_proj.weight", {key, hidden}),
+          hf("self_attn.v_proj.weight", {key, hidden})));
+      decoder["self_attention.linear_proj.weight"] = row(hf("self_attn.o_proj.weight", {hidden, query}));
+      decoder["mlp.linear_fc1.layer_norm_weight"] = replicated(hf("post_attention_layernorm.weight", {hidden}));
+      decoder["mlp.linear_fc1.layer_norm_bias"] = replicated(hf("post_attention_layernorm.bias", {hidden}));
+      decoder["mlp.linear_fc1.weight"] = column(hf("mlp.up_proj.weight", {ffn, hidden}));
+      decoder["mlp.linear_fc2.weight"] = row(hf("mlp.down_proj.weight", {hidden, ffn}));
+      if (c.flag("attention_bias")) {
+        decoder["self_attention.linear_qkv.bias"] = column(interleave(groups,
+            hf("self_attn.q_proj.bias", {query}), hf("self_attn.k_proj.bias", {key}), hf("self_attn.v_proj.bias", {key})));
+        decoder["self_attention.linear_proj.bias"] = replicated(hf("self_attn.o_proj.bias", {hidden}));
+      }
+      if (c.flag("mlp_bias")) {
+        decoder["mlp.linear_fc1.bias"] = column(hf("mlp.up_proj.bias", {ffn}));
+        decoder["mlp.linear_fc2.bias"] = replicated(hf("mlp.down_proj.bias", {hidden}));
+      }
+      model.dropped(hf.name("self_attn.rotary_emb.inv_freq"), "computed from rope_theta; old checkpoints carry it");
+    }
+    model["decoder.final_layernorm.weight"] = norm(model.tensor("model.norm.weight", {hidden}));
+    model["decoder.final_layernorm.bias"] = norm(model.tensor("model.norm.bias", {hidden}));
+    output_layer(model, c.flag("tie_word_embeddings"), rows, hidden);
+  }
+
+  static void forward_hugging_face(const Config& c, Forward& run) {
+    const auto heads = attention_heads(c), width = head_width(c);
+    const forward::Attention attention{.heads = heads, .groups = c.integer("num_key_value_heads", heads), .width = width, .values = width,
+                                       .scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(width)))};
+    const auto rope = rope_of(c, kTheta);
+    auto frequencies = forward::frequencies_of(rope.theta, static_cast<std::int64_t>(static_cast<double>(width) * turned_part(c)));
+    if (rope.type == "linear") frequencies = forward::interpolated(std::move(frequencies), c.number(rope.at + ".factor"));
+    const forward::Rotary rotary{std::move(frequencies)};
+    const forward::Norm norm{.epsilon = static_cast<float>(c.number("norm_eps", kEpsilon)), .offset = 1};
+    const auto normed = [&](const forward::Matrix& x, const std::string& at) { return forward::layer_norm(x, run.values(at + "weight"), run.values(at + "bias"), norm); };
+    auto x = run.embedded("model.embed_tokens.weight");
+    run.state(-1, x);
+    for (std::int64_t i = 0; i < c.integer("num_hidden_layers"); ++i) {
+      const auto layer = "model.layers." + std::to_string(i) + ".";
+      forward::add(x, forward::separate_attention(run, layer + "self_attn.", normed(x, layer + "input_layernorm."), attention, rotary));
+      const auto inner = run.module(layer + "mlp.up_proj.", normed(x, layer + "post_attention_layernorm."));
+      forward::add(x, run.module(layer + "mlp.down_proj.", forward::activated(inner, forward::Activation::squared_relu)));
+      run.state(i, x);
+    }
+    run.logits(forward::output(run, normed(x, "model.norm."), c.flag("tie_word_embeddings")));
+  }
+  static void forward_megatron(const Config& megatron, Forward& run) { forward::megatron_gpt(megatron, run); }
+};
+
+}  // namespace
+
+const wb_plugin* wb_plugin_v1() { return weighbridge::plugin<Nemotron>("nemotron", "1.0.0"); }
