@@ -24,7 +24,10 @@ void model_equations(const Config& c, const Model& model, Generation generation)
 
   const auto block = [&](const MegatronLayer& layer, const HuggingFaceLayer& hf, bool mixture) {
     mla::attention(model, layer, hf, attention, sparse ? mla::LatentNorms::apart : mla::LatentNorms::fused);
-    if (sparse) mla::indexer(layer, hf, attention, indexer_of(c));
+    if (sparse) {
+      layer["self_attention.core_attention"] = module_state(WB_EXTRA_ABSENT);  // none of Transformer Engine's
+      mla::indexer(layer, hf, attention, indexer_of(c));
+    }
     if (mixture) expert_mixture(layer, hf, experts);
     else gated_mlp(layer, hf, ffn, hidden);
     model.dropped(hf.name("self_attn.rotary_emb.inv_freq"), "computed from rope_theta; old checkpoints carry it");

@@ -62,9 +62,10 @@ Dealt dealt(std::string_view name, bool gated, bool head_norms_dealt) {
   if (name.starts_with("audio_tower.") || name.starts_with("vision_tower.") || name.starts_with("multi_modal_projector.")) return Dealt::whole;
   if (ends_with_any(name, {"layer_norm_weight", "layer_norm_bias", "linear_proj.bias", "linear_fc2.bias"})) return Dealt::whole;
   if (ends_with_any(name, {".linear_fc1.weight", ".linear_fc1.bias"})) return gated ? Dealt::halves_of_rows : Dealt::rows;
-  if (ends_with_any(name, {".linear_proj.weight", ".linear_fc2.weight", ".out_proj.weight"})) return Dealt::columns;
+  if (ends_with_any(name, {".linear_proj.weight", ".linear_fc2.weight", ".out_proj.weight", ".o_proj.weight"})) return Dealt::columns;
   if (ends_with_any(name, {"word_embeddings.weight", "output_layer.weight", ".linear_qkv.weight", ".linear_qkv.bias", ".linear_q_up_proj.weight", ".linear_q_proj.weight",
-                           ".linear_kv_up_proj.weight", ".eh_proj.weight", ".softmax_offset", "mixer.A_log", "mixer.D", "mixer.dt_bias",
+                           ".linear_kv_up_proj.weight", ".linear_kv_proj.weight", ".eh_proj.weight", ".e_proj.weight", ".h_proj.weight", ".attn_sink", ".q_proj.weight", ".k_proj.weight",
+                           ".v_proj.weight", ".g_proj.weight", ".b_proj.weight", ".f_b_proj.weight", ".q_b_proj.weight", ".kv_b_proj.weight", "_conv1d.weight", ".softmax_offset", "mixer.A_log", "mixer.D", "mixer.dt_bias",
                            "mixer.norm.weight", "self_attention.A_log", "self_attention.dt_bias"}))
     return Dealt::rows;
   if (ends_with_any(name, {".q_layernorm.weight", ".k_layernorm.weight"})) return head_norms_dealt ? Dealt::rows : Dealt::whole;
