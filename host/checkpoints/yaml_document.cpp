@@ -11,6 +11,7 @@
 
 #include "checkpoints/python_json.hpp"
 #include "checkpoints/yaml_scalar.hpp"
+#include "formats/pickle_globals.hpp"
 #include "formats/utf8.hpp"
 
 namespace weighbridge {
@@ -27,6 +28,14 @@ Error broken(std::string_view file, const YAML::Mark& mark, std::string problem)
                std::move(problem), "Take the file as Megatron wrote it"};
 }
 
+// "tag:yaml.org,2002:python/object/apply:os.system": tags are data here, but one like this is in no honest file.
+bool asks_for_a_program(std::string_view tag) {
+  if (tag.find("python/") == std::string_view::npos) return false;
+  const auto target = tag.substr(tag.rfind(':') + 1);
+  const auto dot = std::min(target.rfind('.'), target.size());
+  return PickleGlobals::weights_only().verdict(target.substr(0, dot), target.substr(std::min(dot + 1, target.size()))) == PickleGlobals::Verdict::forbidden;
+}
+
 // Makes JSON of a node. Aliases are followed, which may visit a node often: the number of visits is bounded, and the text
 // that they copy.
 class Converter {
@@ -35,8 +44,7 @@ class Converter {
       : file_{file}, most_values_{kFreeValues + kTimes * bytes}, most_text_{kFreeText + kTimes * bytes} {}
 
   Result<boost::json::value> value(const YAML::Node& node, int depth) {
-    if (const auto& tag = node.Tag(); tag.find("python/object") != std::string::npos || tag.find("python/name") != std::string::npos ||
-                                      tag.find("python/module") != std::string::npos)
+    if (const auto& tag = node.Tag(); asks_for_a_program(tag))
       return Error{Error::Kind::format, std::string(file_), fmt::format("line {}", node.Mark().line + 1),
                    fmt::format("has the tag {}, which could run programs when Python loads it", tag),
                    "Do not load this file anywhere; get the checkpoint from a source that you trust"};

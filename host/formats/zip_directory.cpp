@@ -10,7 +10,6 @@
 
 #include "formats/byte_order.hpp"
 #include "formats/format_error.hpp"
-#include "formats/relative_path.hpp"
 
 namespace weighbridge {
 namespace {
@@ -55,6 +54,16 @@ class ArchiveBytes {
 struct Directory {
   std::uint64_t entries{}, offset{}, size{};
 };
+
+bool leads_out(std::string_view name) {
+  if (name.starts_with('/')) return true;
+  for (std::size_t begin = 0; begin <= name.size();) {
+    const auto end = std::min(name.find('/', begin), name.size());
+    if (name.substr(begin, end - begin) == "..") return true;
+    begin = end + 1;
+  }
+  return false;
+}
 
 struct Entry {
   ZipRecord record;
@@ -173,8 +182,7 @@ class ZipReader {
           read_entry(std::string_view{text}.substr(at, kCentralBytes), text.substr(at + kCentralBytes, name_size),
                      std::string_view{text}.substr(at + kCentralBytes + name_size, extra_size));
       if (!entry) return std::move(entry).error();
-      if (!stays_inside_folder(entry->record.name) && !entry->record.name.ends_with('/'))
-        return fault("this name leads out of the folder, which no honest archive's does", entry->record.name);
+      if (leads_out(entry->record.name)) return fault("this name leads out of the folder, which no honest archive's does", entry->record.name);
       if (!names.insert(entry->record.name).second)
         return fault("the record is given twice in the directory", entry->record.name);
       entries.push_back(std::move(*entry));

@@ -47,8 +47,13 @@ TEST(MegatronYaml, ReadsInfinitiesAndNumbersBeyond64Bits) {
 
 TEST(MegatronYaml, TreatsTagsAsData) {
   EXPECT_EQ(parsed("a: !!set\n  q: null\n  k: null\nb: !!python/tuple [47, 0]\nc: !!str 5\n"
-                   "d: !!python/object/apply:os.system ['true']\n"),
-            boost::json::parse(R"({"a":["q","k"],"b":[47,0],"c":"5","d":["true"]})"));
+                   "d: !!python/object/apply:some.kind.of.Enum [1]\n"),
+            boost::json::parse(R"({"a":["q","k"],"b":[47,0],"c":"5","d":[1]})"));
+}
+
+TEST(MegatronYaml, RefusesTagsThatAskForAProgram) {
+  for (const auto* tag : {"!!python/object/apply:os.system", "!!python/object/new:subprocess.Popen", "!!python/name:builtins.eval", "!!python/module:os"})
+    EXPECT_THAT(fault(std::string{"a:\n  b: "} + tag + " ['true']\n").problem, HasSubstr("could run programs")) << tag;
 }
 
 TEST(MegatronYaml, FollowsAliases) {
