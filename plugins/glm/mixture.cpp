@@ -168,7 +168,8 @@ void model_equations(const Config& c, const Model& model, const Defaults& d, con
     attention(inner, hf, {k, true});
     feed_forward(inner, hf, kinds.behind);
   }
-  for (auto number = layers + predictions; number < layers + stated; ++number)
+  // A configuration that was made of a Megatron model without them does not count them either.
+  for (auto number = layers + predictions; number < layers + std::max(stated, predictions + 1); ++number)
     model.carried("model.layers." + std::to_string(number) + ".*", "the Megatron model has no such prediction layer");
   model["decoder.final_layernorm.weight"] = norm(model.tensor("model.norm.weight", {hidden}));
   output_layer(model, tied, rows, hidden);
