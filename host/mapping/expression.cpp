@@ -66,6 +66,16 @@ std::optional<std::uint32_t> Algebra::find(std::string_view name) const {
   return found == by_name_.end() ? std::nullopt : std::optional{found->second};
 }
 
+Algebra::Algebra(const Algebra& other) : leaves_{other.leaves_} {
+  for (const auto& [name, number] : other.by_name_) by_name_.emplace(leaves_[number].name, number);
+}
+
+Algebra& Algebra::operator=(Algebra other) noexcept {
+  leaves_.swap(other.leaves_);
+  by_name_.swap(other.by_name_);
+  return *this;
+}
+
 Result<Expression> Algebra::tensor(std::string_view name, Shape shape) {
   const auto count = element_count(shape);
   if (name.empty()) return wrong("a tensor without a name");

@@ -60,8 +60,10 @@ struct Expression {
 class Algebra {
  public:
   Algebra() = default;
+  Algebra(const Algebra& other);
   Algebra(Algebra&&) = default;
-  Algebra& operator=(Algebra&&) = default;
+  Algebra& operator=(Algebra other) noexcept;
+  ~Algebra() = default;
 
   Result<Expression> tensor(std::string_view name, Shape shape);  // one shape for one name
   Result<Expression> concat(std::int64_t axis, const std::vector<const Expression*>& operands) const;

@@ -30,6 +30,12 @@ std::int64_t state_groups(const Config& c) { return c.integer("mamba_n_groups", 
 std::int64_t chunk_size(const Config& c) { return c.integer("mamba_chunk_size", c.integer("chunk_size", 128)); }
 std::int64_t kernel(const Config& c) { return c.integer("mamba_d_conv", c.integer("conv_kernel", 4)); }
 
+std::int64_t positive(const Config& c, const char* field, std::int64_t otherwise) {
+  const auto found = c.integer(field, otherwise);
+  if (found < 1) throw Failure(std::string{field} + " is " + std::to_string(found) + "; it should be 1 or more");
+  return found;
+}
+
 struct Sizes {
   explicit Sizes(const Config& c)
       : hidden{c.integer("hidden_size", 4096)}, rows{c.integer("vocab_size", 131072)}, ffn{c.integer("intermediate_size", 21504)},
@@ -37,8 +43,8 @@ struct Sizes {
         width{c.integer("head_dim", c.integer("attention_head_dim", 128))}, experts{c.integer("n_routed_experts", 8)},
         expert{c.integer("moe_intermediate_size", 7688)}, shared{c.integer("moe_shared_expert_intermediate_size", 7688)},
         latent{c.integer("moe_latent_size", 0)},
-        mamba{hidden, c.integer("mamba_num_heads", 128), c.integer("mamba_head_dim", 64), state_groups(c),
-              c.integer("ssm_state_size", 128), kernel(c)} {}
+        mamba{hidden, positive(c, "mamba_num_heads", 128), positive(c, "mamba_head_dim", 64), state_groups(c),
+              positive(c, "ssm_state_size", 128), kernel(c)} {}
 
   std::int64_t hidden, rows, ffn;
   std::int64_t heads, groups, width;

@@ -49,6 +49,9 @@ Pattern pattern_of(const Config& hf) {
   for (const auto* field : {"layers_block_type", "layer_types"})
     if (pattern.decoder.empty()) pattern.decoder = listed(hf, field);
   if (pattern.decoder.empty()) pattern.decoder = checked(hf.string("hybrid_override_pattern", "ME*-"), "hybrid_override_pattern");
+  const auto layers = static_cast<std::int64_t>(pattern.decoder.size());
+  if (const auto stated = hf.integer("num_hidden_layers", layers); stated != layers)
+    throw Failure("num_hidden_layers is " + std::to_string(stated) + ", but the pattern " + pattern.decoder + " has " + std::to_string(layers) + " layers");
 
   pattern.depths = hf.integer("num_nextn_predict_layers", 0);
   if (pattern.depths <= 0 || lost_prediction(hf)) {

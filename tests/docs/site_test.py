@@ -12,7 +12,7 @@ pages = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(pages)
 
 RESULTS = """<?xml version="1.0"?><testsuite>
-<testcase name="Cases/GoldenConversion.ImportsEveryParameterAsExpected/llama3" status="run"/>
+<testcase name="Cases/GoldenConversion.ImportsEveryParameterAsExpected/llama3  # GetParam() = &quot;llama3&quot;" status="run"/>
 <testcase name="Cases/GoldenConversion.ImportsEveryParameterAsExpected/llama3_tied" status="run"/>
 <testcase name="Cases/GoldenConversion.ImportsEveryParameterAsExpected/mistral" status="fail"><failure/></testcase>
 <testcase name="Cases/GoldenConversion.ExportsTheSourceByteForByte/llama3" status="run"/>
