@@ -189,8 +189,9 @@ TEST(MegatronArguments, KeepMultipliersWhereTheRunHasThem) {
     const auto document = document_of(args);
     EXPECT_EQ(document.contains("use_mup"), used);
     ASSERT_EQ(document.contains("mup_embedding_mult"), used);
-    if (used) EXPECT_EQ(document.at("mup_embedding_mult").as_double(), 54.5);
-    if (used) EXPECT_EQ(document.at("mup_output_mult").as_double(), 0.125);
+    if (!used) continue;
+    EXPECT_EQ(document.at("mup_embedding_mult").as_double(), 54.5);
+    EXPECT_EQ(document.at("mup_output_mult").as_double(), 0.125);
   }
 }
 
