@@ -97,6 +97,17 @@ constexpr std::array kLatentAttention = std::to_array<std::string_view>({
     "v_head_dim",
 });
 
+// Of maximal update parametrization, likewise.
+constexpr std::array kMultipliers = std::to_array<std::string_view>({
+    "mup_attn_scale_power",
+    "mup_base_head_dim",
+    "mup_base_hidden_size",
+    "mup_embedding_mult",
+    "mup_output_mult",
+    "mup_width_mult",
+    "use_mup",
+});
+
 struct Renaming {
   std::string_view argument;
   std::string_view field;
@@ -247,6 +258,8 @@ Result<MegatronArguments> document_from_arguments(PickleValue arguments, std::st
   if (const auto positions = integer_field(given, "max_position_embeddings")) document["seq_length"] = *positions;
   if (!flag_field(given, "multi_latent_attention"))
     for (const auto name : kLatentAttention) document.erase(name);
+  if (!flag_field(document, "use_mup"))  // every run has its multipliers, with defaults
+    for (const auto name : kMultipliers) document.erase(name);
   if (!flag_field(document, "rope_scaling")) document.erase("rope_scaling_factor");
   set_activation(given, document);
   for (const auto* flag : {"swiglu", "squared_relu", "quick_geglu"})  // older runs know less of them

@@ -21,7 +21,8 @@ namespace {
 using namespace weighbridge;
 
 constexpr std::int64_t kGroups = 32, kContext = 2048;  // where a config.json does not say
-constexpr double kEpsilon = 1e-5, kTheta = 10000.0;
+constexpr double kEpsilon = 1e-5;
+constexpr RopeDefaults kRope{10000.0, "llama3"};
 constexpr std::string_view kLayerSpec = "megatron.bridge.models.exaone.exaone4.exaone4_provider.exaone4_layer_spec";
 
 struct Exaone4 {
@@ -40,7 +41,7 @@ struct Exaone4 {
     megatron.set("autocast_dtype", "bfloat16");  // whatever the weights are
     megatron.set("add_qkv_bias", false);
     megatron.set("qk_layernorm", true);
-    rope_to_megatron(hf, megatron, notes, kTheta);
+    rope_to_megatron(hf, megatron, notes, kRope);
     if (const auto kinds = exaone::kinds_of(hf, hf.integer("num_hidden_layers")); kinds.window) exaone::kinds_to_megatron(kinds, megatron);
   }
 
@@ -48,7 +49,7 @@ struct Exaone4 {
     weighbridge::to_hugging_face(kDecoderFields, megatron, hf);
     attention_to_hugging_face(megatron, hf);
     dtype_to_hugging_face(megatron, hf);
-    rope_to_hugging_face(megatron, hf, kTheta);
+    rope_to_hugging_face(megatron, hf, kRope);
     exaone::kinds_to_hugging_face(megatron, hf);
   }
 
@@ -84,7 +85,7 @@ struct Exaone4 {
   static void forward_hugging_face(const Config& c, Forward& run) {
     const auto layers = c.integer("num_hidden_layers"), heads = attention_heads(c), width = head_width(c);
     const auto kinds = exaone::kinds_of(c, layers);
-    const auto rotary = forward::stated_rotary(c, kTheta, width);
+    const auto rotary = forward::stated_rotary(c, kRope.theta, width, kRope.slowed);
     const forward::Norm norm{.epsilon = static_cast<float>(c.number("rms_norm_eps", kEpsilon))};
     const auto normed = [&](const forward::Matrix& x, const std::string& name) { return forward::rms_norm(x, run.values(name), norm); };
     auto x = run.embedded("model.embed_tokens.weight");

@@ -24,7 +24,8 @@ namespace {
 using namespace weighbridge;
 
 constexpr std::int64_t kGroups = 32, kContext = 2048;  // where a config.json does not say
-constexpr double kEpsilon = 1e-5, kTheta = 10000.0, kScale = 2.5;
+constexpr double kEpsilon = 1e-5, kScale = 2.5;
+constexpr RopeDefaults kRope{10000.0, "llama3"};
 
 struct Sizes {
   std::int64_t hidden{}, ffn{}, groups{}, width{}, query{}, key{};
@@ -168,7 +169,7 @@ void ExaoneMoe::to_megatron(Config hf, Config megatron, Notes notes) {
   attention_to_megatron(hf, megatron, kGroups, kContext);
   dtype_to_megatron(hf, megatron);
   megatron.set("qk_layernorm", true);
-  rope_to_megatron(hf, megatron, notes, kTheta);
+  rope_to_megatron(hf, megatron, notes, kRope);
   if (!megatron.flag("rope_scaling")) megatron.set_null("rope_scaling_factor");
   kinds_to_megatron(kinds_of(hf, hf.integer("num_hidden_layers")), megatron);
   experts_to_megatron(hf, sizes_of(hf), megatron, notes);
@@ -184,7 +185,7 @@ void ExaoneMoe::to_hugging_face(Config megatron, Config hf, Notes) {
   weighbridge::to_hugging_face(kDecoderFields, megatron, hf);
   attention_to_hugging_face(megatron, hf);
   dtype_to_hugging_face(megatron, hf);
-  rope_to_hugging_face(megatron, hf, kTheta);
+  rope_to_hugging_face(megatron, hf, kRope);
   kinds_to_hugging_face(megatron, hf);
   const auto width = megatron.integer("moe_ffn_hidden_size"), shared = megatron.integer("moe_shared_expert_intermediate_size", 0);
   if (width < 1 || shared % width != 0)
@@ -235,7 +236,7 @@ void ExaoneMoe::forward_hugging_face(const Config& c, Forward& run) {
   const auto width = head_width(c);
   const auto kinds = kinds_of(c, c.integer("num_hidden_layers"));
   const auto mixtures = mixtures_of(c);
-  const auto rotary = forward::stated_rotary(c, kTheta, width);
+  const auto rotary = forward::stated_rotary(c, kRope.theta, width, kRope.slowed);
   const forward::Norm norm{.epsilon = static_cast<float>(c.number("rms_norm_eps", kEpsilon))};
   const forward::Routing routing{.score = forward::Score::sigmoid, .chosen = c.integer("num_experts_per_tok", 8),
                                  .normalised = c.flag("norm_topk_prob", true), .scale = static_cast<float>(c.number("routed_scaling_factor", kScale)),

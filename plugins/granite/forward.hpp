@@ -4,6 +4,7 @@
 #include <weighbridge/forward/mixture.hpp>
 #include <weighbridge/forward/separate_projections.hpp>
 #include <weighbridge/forward/stated_rotary.hpp>
+#include <weighbridge/rope_translation.hpp>
 
 #include <cstdint>
 #include <string>
@@ -17,7 +18,7 @@ using namespace weighbridge;
 
 enum class Kind : std::uint8_t { dense = 1, mixture };
 
-inline constexpr double kTheta = 10000.0;  // where a config.json does not say
+inline constexpr RopeDefaults kRope{10000.0, "llama3"};  // where a config.json does not say
 inline constexpr std::int64_t kExperts = 8, kChosen = 2;
 
 inline std::int64_t experts_of(const Config& c) { return c.integer("num_local_experts", kExperts); }
@@ -36,7 +37,7 @@ inline void forward_model(const Config& c, const Forward& run, Kind kind) {
   const auto heads = attention_heads(c), width = head_width(c);
   const forward::Attention attention{.heads = heads, .groups = c.integer("num_key_value_heads", heads), .width = width, .values = width,
                                      .scale = static_cast<float>(m.attention)};
-  const auto rotary = forward::stated_rotary(c, kTheta, width);
+  const auto rotary = forward::stated_rotary(c, kRope.theta, width, kRope.slowed);
   const forward::Norm norm{.epsilon = static_cast<float>(m.epsilon)};
   const auto residual = static_cast<float>(m.residual);
   auto x = run.embedded("model.embed_tokens.weight");

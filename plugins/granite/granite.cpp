@@ -6,7 +6,6 @@
 #include <weighbridge/experts.hpp>
 #include <weighbridge/family.hpp>
 #include <weighbridge/forward/megatron_gpt.hpp>
-#include <weighbridge/rope_translation.hpp>
 
 #include "forward.hpp"
 #include "multipliers.hpp"
@@ -17,7 +16,7 @@ using namespace weighbridge;
 using granite::Kind;
 
 constexpr std::int64_t kContext = 2048;  // where a config.json does not say
-constexpr double kTheta = granite::kTheta, kBalance = 0.001;
+constexpr double kBalance = 0.001;
 
 // Gate above up in one tensor, down in another, for all experts.
 void expert_equations(const MegatronLayer& layer, const HuggingFaceLayer& hf, std::int64_t experts, std::int64_t inner, std::int64_t hidden) {
@@ -72,7 +71,7 @@ void config_to_megatron(const Config& hf, const Config& megatron, const Notes& n
   to_megatron(kDecoderFields, hf, megatron);
   attention_to_megatron(hf, megatron, 0, kContext);
   dtype_to_megatron(hf, megatron);
-  rope_to_megatron(hf, megatron, notes, kTheta);
+  rope_to_megatron(hf, megatron, notes, granite::kRope);
   granite::multipliers_to_megatron(granite::multipliers_of(hf), head_width(hf), megatron);
   megatron.set("qk_layernorm", false);
 
@@ -88,7 +87,7 @@ void config_to_hugging_face(const Config& megatron, const Config& hf, const Note
   to_hugging_face(kDecoderFields, megatron, hf);
   attention_to_hugging_face(megatron, hf);
   dtype_to_hugging_face(megatron, hf);
-  rope_to_hugging_face(megatron, hf, kTheta);
+  rope_to_hugging_face(megatron, hf, granite::kRope);
   granite::multipliers_to_hugging_face(megatron, hf, notes);
   hf.set("attention_bias", megatron.flag("add_bias_linear"));
 }

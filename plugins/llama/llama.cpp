@@ -64,14 +64,14 @@ struct Llama {
       throw Failure("attention_bias and mlp_bias differ; Megatron's add_bias_linear gives both or neither a bias");
     megatron.set("add_bias_linear", mlp_bias);
     megatron.set("add_qkv_bias", attention_bias);
-    rope_to_megatron(hf, megatron, notes, 10000.0);
+    rope_to_megatron(hf, megatron, notes, llama::kRope);
   }
 
   static void to_hugging_face(Config megatron, Config hf, Notes) {
     weighbridge::to_hugging_face(kDecoderFields, megatron, hf);
     attention_to_hugging_face(megatron, hf);
     dtype_to_hugging_face(megatron, hf);
-    rope_to_hugging_face(megatron, hf, 10000.0);
+    rope_to_hugging_face(megatron, hf, llama::kRope);
     const bool bias = megatron.flag("add_bias_linear");
     if (megatron.flag("add_qkv_bias") && !bias) throw Failure("add_qkv_bias without add_bias_linear: Llama has both or neither");
     hf.set("attention_bias", bias);
@@ -122,7 +122,7 @@ struct Mistral {
     weighbridge::to_hugging_face(kDecoderFields, megatron, hf);
     attention_to_hugging_face(megatron, hf);
     dtype_to_hugging_face(megatron, hf);
-    rope_to_hugging_face(megatron, hf, 10000.0);
+    rope_to_hugging_face(megatron, hf, llama::kRope);
     if (megatron.has("window_size.0")) hf.set("sliding_window", megatron.integer("window_size.0") + 1);
     else hf.set_null("sliding_window");
   }

@@ -18,7 +18,8 @@ namespace {
 using namespace weighbridge;
 
 constexpr std::int64_t kGroups = 8, kContext = 131072, kExperts = 8, kChosen = 2;  // where a config.json does not say
-constexpr double kEpsilon = 1e-5, kTheta = 1e6, kBalance = 0.001;
+constexpr double kEpsilon = 1e-5, kBalance = 0.001;
+constexpr RopeDefaults kRope{1e6, "llama3"};
 
 std::int64_t groups_of(const Config& c) { return c.is_null("num_key_value_heads") ? attention_heads(c) : c.integer("num_key_value_heads", kGroups); }
 std::int64_t experts_of(const Config& c) { return c.integer("num_local_experts", c.integer("num_experts", kExperts)); }
@@ -37,7 +38,7 @@ struct Mixtral {
     dtype_to_megatron(hf, megatron);
     megatron.set("add_qkv_bias", false);
     megatron.set("qk_layernorm", false);
-    rope_to_megatron(hf, megatron, notes, kTheta);
+    rope_to_megatron(hf, megatron, notes, kRope);
     if (const auto window = hf.find_integer("sliding_window")) {
       megatron.set_list("window_size");
       megatron.set("window_size.0", *window - 1);
@@ -61,7 +62,7 @@ struct Mixtral {
     weighbridge::to_hugging_face(kDecoderFields, megatron, hf);
     attention_to_hugging_face(megatron, hf);
     dtype_to_hugging_face(megatron, hf);
-    rope_to_hugging_face(megatron, hf, kTheta);
+    rope_to_hugging_face(megatron, hf, kRope);
     if (megatron.has("window_size.0")) hf.set("sliding_window", megatron.integer("window_size.0") + 1);
     else hf.set_null("sliding_window");
     hf.set("intermediate_size", megatron.integer("moe_ffn_hidden_size", megatron.integer("ffn_hidden_size")));
@@ -127,7 +128,7 @@ struct Mixtral {
     const auto width = head_width(c);
     const forward::Attention attention{.heads = attention_heads(c), .groups = groups_of(c), .width = width, .values = width,
                                        .scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(width))), .window = c.integer("sliding_window", 0)};
-    const auto rotary = forward::stated_rotary(c, kTheta, width);
+    const auto rotary = forward::stated_rotary(c, kRope.theta, width, kRope.slowed);
     const forward::Norm norm{.epsilon = static_cast<float>(c.number("rms_norm_eps", kEpsilon))};
     const forward::Routing routing{.score = forward::Score::softmax, .chosen = c.integer("num_experts_per_tok", kChosen), .normalised = true};
     auto x = run.embedded("model.embed_tokens.weight");

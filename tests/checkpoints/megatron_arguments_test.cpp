@@ -182,6 +182,19 @@ TEST(MegatronArguments, GiveBackTheDocumentTheyWereMadeOf) {
   EXPECT_THAT(back->notes, IsEmpty());
 }
 
+TEST(MegatronArguments, KeepMultipliersWhereTheRunHasThem) {
+  for (const bool used : {false, true}) {
+    auto args = minimal();
+    args.add("use_mup", used).add("mup_embedding_mult", 54.5).add("mup_output_mult", 0.125);
+    const auto document = document_of(args);
+    EXPECT_EQ(document.contains("use_mup"), used);
+    ASSERT_EQ(document.contains("mup_embedding_mult"), used);
+    if (!used) continue;
+    EXPECT_EQ(document.at("mup_embedding_mult").as_double(), 54.5);
+    EXPECT_EQ(document.at("mup_output_mult").as_double(), 0.125);
+  }
+}
+
 TEST(MegatronArguments, HoldTextsOfJson) {
   PickleArena arena;
   auto document = object(kDocument);
@@ -292,6 +305,13 @@ TEST(MegatronTrainingFlags, CoverListsExpertsLatentAttentionAndTokenizers) {
                   "--mrope-section 2 3 3", "--linear-attention-freq '[1,1,1,0]'", "--q-lora-rank 32",
                   "--mscale-all-dim 1.0", "--moe-router-load-balancing-type none", "--moe-aux-loss-coeff 0.001",
                   "--tokenizer-type HuggingFaceTokenizer --tokenizer-model 'some folder/it'\\''s'"));
+}
+
+TEST(MegatronTrainingFlags, NameTheMultipliersOfMaximalUpdateParametrization) {
+  EXPECT_THAT(training_flags(object(R"({"use_mup":true,"mup_embedding_mult":54.5,"mup_output_mult":0.125,"mup_attn_scale_power":1.0,
+    "mup_base_head_dim":4.0,"softmax_scale":0.5})")),
+              ElementsAre("--use-mup", "--mup-embedding-mult 54.5", "--mup-output-mult 0.125", "--mup-base-head-dim 4.0"));
+  EXPECT_THAT(training_flags(object(R"({"use_mup":false,"mup_embedding_mult":54.5})")), IsEmpty());
 }
 
 TEST(MegatronTrainingFlags, NameTheKindOfAttentionThatTheDocumentChose) {

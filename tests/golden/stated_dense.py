@@ -21,7 +21,7 @@ MIXTRAL = {"architectures": ["MixtralForCausalLM"], "model_type": "mixtral", **S
            "num_attention_heads": 5, "num_key_value_heads": 5, "head_dim": 4, "num_local_experts": 3, "num_experts_per_tok": 2,
            "rms_norm_eps": 1e-05, "rope_theta": 1000000.0, "sliding_window": None, "output_router_logits": False, "router_aux_loss_coef": 0.02}
 GRANITE = {"architectures": ["GraniteForCausalLM"], "model_type": "granite", **SIZES, "intermediate_size": 28, "num_hidden_layers": 2,
-           "num_attention_heads": 10, "num_key_value_heads": 5, "attention_bias": False, "mlp_bias": False, "rms_norm_eps": 1e-05,
+           "num_attention_heads": 10, "num_key_value_heads": 2, "attention_bias": False, "mlp_bias": False, "rms_norm_eps": 1e-05,
            "rope_theta": 10000.0, "rope_scaling": None, "embedding_multiplier": 12.0, "residual_multiplier": 0.22, "attention_multiplier": 0.0625,
            "logits_scaling": 8.0, "tie_word_embeddings": True}
 GRANITE_MOE = {key: value for key, value in GRANITE.items() if key != "mlp_bias"} | {

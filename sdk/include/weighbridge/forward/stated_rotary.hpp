@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 namespace weighbridge {
 inline namespace sdk_v1 {
@@ -24,16 +25,17 @@ inline Rotary stated_yarn(const Config& hf, double theta, const std::string& at,
   return rotary;
 }
 
-// Of `features` of a head. Types that only some families know are theirs to compute.
-inline Rotary stated_rotary(const Config& hf, double default_theta, std::int64_t features) {
+// Of `features` of a head. `slowed`: what the family calls frequencies slowed by wavelength, if it has them; other types that only some
+// families know are theirs to compute.
+inline Rotary stated_rotary(const Config& hf, double default_theta, std::int64_t features, std::string_view slowed = {}) {
   const auto rope = rope_of(hf, default_theta);
   if (rope.type == "default") return {frequencies_of(rope.theta, features)};
   if (rope.type == "linear") return {interpolated(frequencies_of(rope.theta, features), hf.number(rope.at + ".factor"))};
-  if (rope.type == "llama3")
+  if (!slowed.empty() && rope.type == slowed)
     return {slowed_by_wavelength(frequencies_of(rope.theta, features), hf.number(rope.at + ".factor"), hf.number(rope.at + ".low_freq_factor"),
                                  hf.number(rope.at + ".high_freq_factor"), hf.number(rope.at + ".original_max_position_embeddings"))};
   if (rope.type == "yarn") return stated_yarn(hf, rope.theta, rope.at, features);
-  throw Failure(rope.at + " is of type " + rope.type + "; the forward check computes default, linear, llama3 and yarn here");
+  throw Failure(rope.at + " is of type " + rope.type + "; the forward check computes default, linear and yarn here");
 }
 
 }  // namespace forward
