@@ -33,6 +33,9 @@ def source_of(name, case):
             values[tensor] = case.codec.decoded(files, tensor)
         elif tensor.endswith(case.about_one or ("-",)):
             files[tensor] = values[tensor] = plain.about_one(shape)
+        elif ".indexer.k_norm." in tensor:  # a scale near one and a small bias, lest all keys be alike and all tokens equally good
+            least = 0x3F80 if tensor.endswith("weight") else 0x3C00
+            files[tensor] = values[tensor] = plain.Tensor("BF16", shape, [least + (fill.count + 5 * place) % 128 for place in range(shape[0])])
         elif tensor.endswith(".tid2eid"):  # numbers of experts
             numbers = [fill.word(place, "U8") % case.config["n_routed_experts"] for place in range(shape[0] * shape[1])]
             files[tensor] = values[tensor] = plain.Tensor("I64", shape, numbers)
