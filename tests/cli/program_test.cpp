@@ -75,7 +75,7 @@ TEST(Program, AnErrorIsOneLine) {
   std::ostringstream out, err;
   Console console{out, err};
   EXPECT_EQ(fail(console, {Error::Kind::mismatch, "f", "t", "two\nlines", "Fix it"}, false), 1);
-  EXPECT_EQ(err.str(), "weighbridge: f: t: two lines. Fix it.\n");
+  EXPECT_EQ(err.str(), "weighbridge: f: t: two\\x0alines. Fix it.\n");
 }
 
 }  // namespace

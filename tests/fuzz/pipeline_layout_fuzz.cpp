@@ -15,7 +15,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   layout.pipeline = data[0] % 8 + 1;
   if (data[1] % 2) layout.virtual_pipeline = data[1] / 2 % 4 + 1;
   layout.stages = as_text(data + 3, size - 3);
-  const auto placement = Placement::of(layout, {{"num_layers", data[2]}, {"mtp_num_layers", std::ranges::count(layout.stages, 'm') ? 1 : 0}});
+  const auto placement = Placement::of(layout, {{"num_layers", std::int64_t{data[2]}}, {"mtp_num_layers", std::ranges::count(layout.stages, 'm') ? 1 : 0}});
   if (!placement) {
     require_message(placement.error());
     return 0;

@@ -163,6 +163,7 @@ void compare(std::int64_t count, const std::vector<StridedMap>& maps, bool holes
       EXPECT_TRUE(outside);
       EXPECT_EQ(fault->element, lowest < 0 ? lowest : count);
       break;
+    case Kind::unproven: FAIL() << "nothing is too large to be counted here";
   }
 }
 
@@ -209,6 +210,13 @@ TEST(Coverage, OfAllExpertsOfALargeModel) {
     maps->pop_back();
     expect_fault(exact_cover(count, *maps), Kind::missing, last.target_base);
   }
+}
+
+// What nobody lays out so is not worth the memory that a proof of it takes.
+TEST(Coverage, GivesUpWhereMarksWouldFillTheMemory) {
+  constexpr std::int64_t kCount = std::int64_t{1} << 40;
+  const std::vector<StridedMap> maps{target(0, {{kCount / 4, 1, 2}}), target(1, {{kCount / 4, 1, 3}})};
+  expect_fault(exact_cover(kCount, maps), Kind::unproven, 0);
 }
 
 }  // namespace
