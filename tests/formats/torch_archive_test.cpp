@@ -36,7 +36,7 @@ TEST(TorchArchive, FramesAsPyTorchDoes) {
   const auto layout = lay_out_torch_archive(reference_records());
   EXPECT_EQ(layout.size, 1577u);
   ASSERT_EQ(layout.literals.size(), 1u);
-  EXPECT_EQ(crc32(layout.literals[0].bytes), 0xd60bbe97u) << "the whole file differs from PyTorch's";
+  EXPECT_EQ(crc32(layout.literals[0].bytes.text()), 0xd60bbe97u) << "the whole file differs from PyTorch's";
 }
 
 TEST(TorchArchive, LeavesRoomForBytesThatComeLater) {
