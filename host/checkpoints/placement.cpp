@@ -54,7 +54,7 @@ Result<Cells> from_segments(std::string_view pattern, const ParallelLayout& layo
 Result<std::string> written_out(std::string_view text) {
   std::string out;
   std::vector<std::size_t> open;  // where groups begin in `out`
-  std::size_t item = 0;           // where the last letter or group begins
+  auto item = std::string::npos;  // where the last letter or group begins, of the group that is open; none yet
   const auto wrong = [&](std::string problem) {
     return refused("--pipeline-model-parallel-layout", fmt::format("'{}' {}", text, problem), "Write it like \"Et*3|(tt|)*29,m|L\"");
   };
@@ -63,6 +63,7 @@ Result<std::string> written_out(std::string_view text) {
     if (c == ',' || c == ' ') continue;
     if (c == '(') {
       open.push_back(out.size());
+      item = std::string::npos;
     } else if (c == ')') {
       if (open.empty()) return wrong("closes a group that was not opened");
       item = open.back();
@@ -71,7 +72,7 @@ Result<std::string> written_out(std::string_view text) {
       std::int64_t times = 0;
       const auto begin = ++i;
       while (i < text.size() && text[i] >= '0' && text[i] <= '9' && times < kMaxCells) times = times * 10 + (text[i++] - '0');
-      if (i == begin || out.empty()) return wrong("has a * without something before it and a number behind it");
+      if (i == begin || item == std::string::npos) return wrong("has a * without something before it and a number behind it");
       --i;
       const auto unit = out.substr(item);
       out.resize(item);

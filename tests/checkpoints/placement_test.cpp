@@ -218,6 +218,8 @@ TEST(Placement, RefusesLayoutsThatContradictThemselvesOrTheModel) {
   EXPECT_THAT(problem("E(t|tL", layers(2)), HasSubstr("leaves a group open"));
   EXPECT_THAT(problem("Et)|tL", layers(2)), HasSubstr("closes a group that was not opened"));
   EXPECT_THAT(problem("*2Et|tL", layers(2)), HasSubstr("has a *"));
+  EXPECT_THAT(problem("Et(*2(*0t)*0*7)L", layers(2)), HasSubstr("has a *"));
+  EXPECT_THAT(problem("mmm(*2(*0*78)*0*7", layers(2)), HasSubstr("has a *"));
   EXPECT_THAT(problem("Et*|tL", layers(2)), HasSubstr("has a *"));
   EXPECT_THAT(problem("E((((t*60000)*60000)*60000)*60000)|tL", layers(2)), HasSubstr("too long"));
   EXPECT_EQ(refusal(ends(written(stages(2), "Et|tL"), 1, {}), layers(2)).problem, "goes together with no other way to place layers");
