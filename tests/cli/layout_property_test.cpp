@@ -56,7 +56,7 @@ class LayoutProperty : public testing::TestWithParam<std::string> {
     ADD_FAILURE() << "no layout was accepted";
     return {};
   }
-  bool gated(std::string_view name) const { return GetParam() != "nemotron3" && GetParam() != "starcoder2" && !name.starts_with("vision_model."); }
+  bool gated(std::string_view name) const { return GetParam() != "nemotron" && GetParam() != "nemotron3" && GetParam() != "starcoder2" && !name.starts_with("vision_model."); }
 
   void expect_the_shares_in(const std::filesystem::path& megatron, const DrawnLayout& layout) const;
   void expect_the_shares_of(const std::filesystem::path& file, const std::string& folder, const DrawnLayout& layout, const DrawnLayout::Rank& rank, int stage,

@@ -30,7 +30,7 @@ std::string archive(const std::string& pickle, std::size_t bytes = 24, const std
                                 {key, std::string(bytes, '\1'), false, 0},
                                 {"version", "3\n", false, 0}})
       .literals.at(0)
-      .bytes;
+      .bytes.text();
 }
 
 Result<TorchObject> read(const std::string& bytes, const TorchOptions& options = {}) {
@@ -139,7 +139,7 @@ TEST(TorchObject, RefusesBigEndianTensors) {
                                             {"data/0", std::string(24, '\1'), false, 0},
                                             {"version", "3\n", false, 0}})
                          .literals.at(0)
-                         .bytes;
+                         .bytes.text();
   expect_error(read(bytes), "m.pt", "item", "big-endian");
 }
 
