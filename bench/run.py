@@ -13,13 +13,13 @@ docs/performance.md says what the figures mean.
 import argparse
 import os
 import pathlib
+import re
 import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
 
-import make_llama
 import make_shapes
 import plot
 from measure import MIB, Table, Timed, files_below, forget, machine, rounds, size_of
@@ -47,6 +47,13 @@ class Bench:
         if not self.megatron.exists():
             self.conversion(self.source, self.megatron).run()
         return size_of(self.source) / 1e9
+
+    def shapes(self, folder, model, **sizes):
+        """In a process of its own: what a child is said to take at most includes what its parent held when it was started."""
+        words = [word for name, size in sizes.items() for word in (f"--{name}", str(size))]
+        said = subprocess.run([sys.executable, HERE / "make_shapes.py", folder, "--model", model, *words], check=True, stdout=subprocess.PIPE, text=True).stdout
+        count, total = re.search(r": (\d+) tensors, ([\d.]+) GB", said).groups()
+        return int(count), float(total)
 
     def copies(self):
         gigabytes, out = self.model(), self.place / "out"
@@ -119,7 +126,7 @@ class Bench:
     def fp8(self):
         """Values that are all 0 take as long to decode; the source is sparse, so that only the work is looked at."""
         source, out = self.place / "fp8", self.place / "fp8-megatron"
-        make_shapes.make(source, "deepseek-v3", layers=4, experts=8)
+        self.shapes(source, "deepseek-v3", layers=4, experts=8)
         job = self.conversion(source, out)
         rounds(self.options.rounds, {"fp8": job})
         written = size_of(out) / 1e9
@@ -129,12 +136,12 @@ class Bench:
     def plan(self):
         for model in make_shapes.MODELS:
             folder = self.place / model
-            count, total = make_shapes.make(folder, model)
+            count, total = self.shapes(folder, model)
             job = self.ours("plan", "--hf-model", folder)
             job.command.remove("--no-progress")
             job.command.remove("--json")
             rounds(self.options.rounds, {"plan": job})
-            self.table.add(f"plan of {model}, {count} tensors, {total / 1e9:.0f} GB", job.seconds, "s", 2)
+            self.table.add(f"plan of {model}, {count} tensors, {total:.0f} GB", job.seconds, "s", 2)
             self.table.add(f"plan of {model}, peak memory", [job.peak / MIB], "MiB", 200)
             shutil.rmtree(folder)
 
@@ -151,7 +158,7 @@ class Bench:
             return print("    left out: there is no null_sink", file=sys.stderr)
         points, folder = [], self.place / "shrunk"
         for layers in (8, 16, 32, 61):
-            make_shapes.make(folder, "deepseek-v3", layers=layers, shrink=32)
+            self.shapes(folder, "deepseek-v3", layers=layers, shrink=32)
             job = self.null_sink(folder)
             seconds = sorted(report["executed"] for report in job.reports)
             points.append((job.reports[0]["tensors"] / 1000, seconds[0], statistics.median(seconds), seconds[-1]))
@@ -159,7 +166,7 @@ class Bench:
         each = [second / points[-1][0] * 1000 for second in points[-1][1:]]
         self.table.add(f"executor without a disk, {points[-1][0] * 1000:.0f} small tensors, each", each, "us")
         self.picture("growth-tensors.svg", "The executor without a disk", "thousand tensors", "seconds", points)
-        make_shapes.make(folder, "llama-405b")
+        self.shapes(folder, "llama-405b")
         job = self.null_sink(folder)
         self.table.add("executor without a disk, Llama 405B in bf16", [report["bytes"] / 1e9 / report["executed"] for report in job.reports], "GB/s")
         shutil.rmtree(folder)
@@ -168,7 +175,7 @@ class Bench:
         """Time grows with the bytes; the peak does not."""
         points, source, out = [], self.place / "growth", self.place / "growth-out"
         for gigabytes in (1, 2, 4, 8, 16):
-            make_llama.write_model(source, make_llama.sized(gigabytes * 1e9), 1e9, None)
+            subprocess.run([sys.executable, HERE / "make_llama.py", source, "--gigabytes", str(gigabytes)], check=True, stdout=subprocess.DEVNULL)
             size, job = size_of(source) / 1e9, self.conversion(source, out)
             rounds(3, {"import": job}, before=lambda: forget(files_below(source)))
             points.append((size, min(job.seconds), statistics.median(job.seconds), max(job.seconds)))
