@@ -8,17 +8,17 @@ page=$(realpath "${1:?usage: page_commands.sh PAGE PROGRAM GOLDEN}") program=$(r
 place=$(mktemp -d)
 trap 'rm -rf "$place"' EXIT
 
-mkdir -p "$place/bin" "$place/work"
+mkdir -p "$place/bin" "$place/here"
 ln -s "$program" "$place/bin/weighbridge"
 cases=0
 while read -r case name; do
   [[ $case == */* ]] || case+=/hf
   [ -d "$golden/$case" ] || { echo "$page names a golden case that does not exist: $case" >&2; exit 1; }
-  cp -r "$golden/$case" "$place/work/$name"
+  cp -r "$golden/$case" "$place/here/$name"
   cases=$((cases + 1))
 done < <(sed -nE 's/^<!-- case: (\S+) as (\S+) -->$/\1 \2/p' "$page")
 [ "$cases" -gt 0 ] || { echo "$page names no golden case" >&2; exit 1; }
-cd "$place/work"
+cd "$place/here"
 export PATH=$place/bin:$PATH HF_HOME=$place/cache
 
 count=0
