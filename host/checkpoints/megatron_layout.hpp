@@ -68,7 +68,6 @@ struct LiveParameter {
   // moving in memory.
   std::optional<std::uint64_t> page_offset{};
 };
-inline constexpr std::uint64_t kPage = 4096;
 
 // A module whose extra state belongs to no parameter above: its weight is tied, or stored in parts.
 struct LiveModule {

@@ -10,12 +10,13 @@
 
 #include "engine/files.hpp"
 #include "engine/open_files.hpp"
+#include "mapping/plan.hpp"
 #include "tensor/result.hpp"
 
 namespace weighbridge {
 
 // What direct transfers need of positions in files and in memory on every file system that is known.
-inline constexpr std::size_t kDirectAlignment = 4096;
+inline constexpr std::size_t kDirectAlignment = kPage;
 
 // For one thread. Bytes and errors are those of read_exactly and write_exactly, whatever way they take; where a file
 // system has no direct transfers the page cache is used.

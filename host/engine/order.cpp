@@ -18,7 +18,8 @@ struct Share {
 };
 
 std::optional<Share> share_of(const OutputTensor& tensor, std::size_t number) {
-  if (tensor.encoding || tensor.copies.size() != 1) return std::nullopt;
+  // One loop alone takes single elements, or a run without gaps.
+  if (tensor.encoding || tensor.copies.size() != 1 || tensor.copies.front().loops.size() < 2) return std::nullopt;
   const auto copies = TensorCopies::make(tensor);
   if (!copies || copies->all().size() != 1 || !copies->all().front().element.moves_bits()) return std::nullopt;
   const auto& nest = copies->all().front().nest;

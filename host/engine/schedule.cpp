@@ -10,7 +10,7 @@
 namespace weighbridge {
 namespace {
 
-constexpr std::int64_t kPage = 4096;
+constexpr auto kPageBytes = static_cast<std::int64_t>(kPage);
 
 // The largest multiple of `unit` up to `limit`, but at least one unit.
 std::int64_t rounded_down(std::int64_t limit, std::int64_t unit) {
@@ -31,7 +31,7 @@ void Schedule::add(const OutputTensor& tensor, std::int64_t pitch, const Budget&
   }
   if (row_cut && pitch == 0 && row_cut->stride <= static_cast<std::int64_t>(budget.block / 2)) {
     // Whole rows, as many as a block holds, so that tensors that share them are cut at the same ones.
-    const auto rows = (static_cast<std::int64_t>(budget.block) - 2 * kPage) / row_cut->stride;
+    const auto rows = (static_cast<std::int64_t>(budget.block) - 2 * kPageBytes) / row_cut->stride;
     const auto size = std::min(rounded_down(static_cast<std::int64_t>(budget.window), row_cut->run), rows * row_cut->run);
     Cut cut{windows(), 0, 0, size, static_cast<std::int64_t>(tensor.bytes)};
     cut.count = static_cast<std::uint64_t>((cut.bytes + size - 1) / size);
@@ -46,13 +46,13 @@ void Schedule::add(const OutputTensor& tensor, std::int64_t pitch, const Budget&
   } else if (pitch > 0) {
     size = rounded_down(std::max(size, pitch), pitch);
   }
-  const auto whole = std::lcm(kPage, std::int64_t{width});
+  const auto whole = std::lcm(kPageBytes, std::int64_t{width});
   const bool pitched = pitch > 0 && pitch <= capacity && pitch % width == 0;
   size = pitched ? size : rounded_down(size, size >= whole ? whole : width);
   Cut cut{windows(), 0, 0, size, static_cast<std::int64_t>(tensor.bytes)};
   // Windows of whole pages of the file can be written around the page cache.
-  const auto ahead = (kPage - static_cast<std::int64_t>(tensor.offset % kPage)) % kPage;
-  if (!pitched && size % kPage == 0 && cut.bytes > size && ahead % width == 0) cut.lead = ahead;
+  const auto ahead = (kPageBytes - static_cast<std::int64_t>(tensor.offset % kPage)) % kPageBytes;
+  if (!pitched && size % kPageBytes == 0 && cut.bytes > size && ahead % width == 0) cut.lead = ahead;
   cut.count = static_cast<std::uint64_t>((cut.bytes - cut.lead + size - 1) / size) + (cut.lead > 0 ? 1 : 0);
   cuts_.push_back(cut);
 }

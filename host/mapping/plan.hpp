@@ -15,6 +15,9 @@
 
 namespace weighbridge {
 
+// Positions in files and in memory matter modulo this for transfers around the page cache.
+inline constexpr std::uint64_t kPage = 4096;
+
 // One level of a loop nest. Strides are in elements of the respective side and may be of any sign or zero.
 struct Loop {
   std::int64_t extent{};

@@ -138,7 +138,9 @@ TEST_F(DirectIo, ReadsInPlaceWhatLiesInMemoryAsInItsFile) {
     std::string expected(memory.bytes().size(), '.');
     expected.replace(at, size, content, offset, size);
     EXPECT_EQ((std::string{reinterpret_cast<const char*>(memory.bytes().data()), memory.bytes().size()}), expected) << offset;
-    if (size >= 100) EXPECT_GT(files.direct_bytes, 0) << offset;
+    if (size >= 100) {
+      EXPECT_GT(files.direct_bytes, 0) << offset;
+    }
   }
   files.direct_bytes = 0;
   ASSERT_TRUE(reader.read(path, 5000, memory.bytes().subspan(kDirectAlignment + 904, 9000), "t"));
