@@ -66,10 +66,16 @@ void carry_side_files(const HuggingFaceRepository& repository, const std::filesy
   for (const auto& left : repository.left_out) conversion.notes.push_back(fmt::format("{} is not carried over: {}", left.name, left.reason));
 }
 
+// What goes beside the parameters.
+struct Beside {
+  Carried carried;
+  std::filesystem::path tokenizer_folder;  // empty where the layout has none
+};
+
 // The Megatron side up to what fills it: plan, report and document. What only the equations need is gone when it returns,
-// which matters for a model of 100,000 tensors. Returns what is to be carried beside it.
-Result<Carried> lay_out_parameters(EquationSet set, const Catalogue& source, const ImportOptions& options, MegatronTarget& target,
-                                   boost::json::object& document, std::filesystem::path& tokenizer, Conversion& conversion) {
+// which matters for a model of 100,000 tensors.
+Result<Beside> lay_out_parameters(EquationSet set, const Catalogue& source, const ImportOptions& options, MegatronTarget& target,
+                                  boost::json::object& document, Conversion& conversion) {
   const auto rows = integer_field(document, "vocab_size").value_or(0);
   const bool pad = options.make_vocab_size_divisible_by || rows % options.target.layout.tensor != 0;
   const auto divisor = integer_field(document, "make_vocab_size_divisible_by").value_or(1);
@@ -125,13 +131,12 @@ Result<Carried> lay_out_parameters(EquationSet set, const Catalogue& source, con
                                            cast_tensors, string_field(document, "params_dtype").value_or("")));
   conversion.mapped = static_cast<std::int64_t>(set.equations.size());
   conversion.training_flags = layout->flags;
-  tokenizer = layout->tokenizer;
   for (const auto& leaf : set.algebra.leaves()) {
     if (leaf.storage) continue;  // what is decoded from it counts
     ++conversion.proven.input_tensors;
     conversion.proven.input_elements += element_count(leaf.shape).value_or(0);
   }
-  return carried_by(set, source);
+  return Beside{carried_by(set, source), layout->tokenizer};
 }
 
 }  // namespace
@@ -166,15 +171,14 @@ Result<Conversion> prepare_import(const ImportOptions& options, Registry& regist
   const auto index = source_index_text(*repository);
   repository->weight_map = std::vector<WeightLocation>{};
   repository->weight_files = std::vector<WeightFile>{};
-  std::filesystem::path tokenizer;
-  auto carried = lay_out_parameters(*std::move(set), repository->catalogue, options, target, *document, tokenizer, conversion);
-  if (!carried) return carried.error();
-  if (auto status = carry_tensors(*std::move(carried), repository->catalogue, kept_folder(options.target.iteration), conversion); !status)
+  auto beside = lay_out_parameters(*std::move(set), repository->catalogue, options, target, *document, conversion);
+  if (!beside) return beside.error();
+  if (auto status = carry_tensors(std::move(beside->carried), repository->catalogue, kept_folder(options.target.iteration), conversion); !status)
     return status.error();
   auto& plan = conversion.plan;
   plan.files.push_back({kept_folder(options.target.iteration) / kSourceIndex, index.size()});
   plan.literals.push_back({static_cast<std::uint32_t>(plan.files.size() - 1), 0, index, {}});
-  carry_side_files(*repository, tokenizer, options.target.iteration, conversion);
+  carry_side_files(*repository, beside->tokenizer_folder, options.target.iteration, conversion);
   conversion.megatron = *std::move(document);
   count_bytes(conversion);
   return conversion;
