@@ -12,7 +12,7 @@
 #include "checkpoints/python_json.hpp"
 #include "checkpoints/yaml_scalar.hpp"
 #include "formats/pickle_globals.hpp"
-#include "formats/utf8.hpp"
+#include "tensor/utf8.hpp"
 
 namespace weighbridge {
 namespace {

@@ -2,22 +2,20 @@
 
 #include <fmt/format.h>
 
+#include "tensor/utf8.hpp"
+
 namespace weighbridge {
 namespace {
 
 // Bytes of the well-formed character at the front that stands for itself; 0 for anything else.
 std::size_t plain_character(std::string_view text) {
-  const auto byte = [&](std::size_t at) { return static_cast<unsigned char>(at < text.size() ? text[at] : 0); };
-  const auto lead = byte(0);
-  if (lead < 0x80) return lead >= 0x20 && lead != 0x7f;
-  const std::size_t length = lead < 0xc2 ? 0 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : lead < 0xf5 ? 4 : 0;
-  for (std::size_t i = 1; i < length; ++i)
-    if ((byte(i) & 0xc0) != 0x80) return 0;
-  if (lead == 0xc2 && byte(1) < 0xa0) return 0;                            // C1 controls
-  if ((lead == 0xe0 && byte(1) < 0xa0) || (lead == 0xf0 && byte(1) < 0x90)) return 0;  // overlong
-  if ((lead == 0xed && byte(1) > 0x9f) || (lead == 0xf4 && byte(1) > 0x8f)) return 0;  // surrogates, beyond Unicode
+  const auto length = utf8_character(text);
+  const auto byte = [&](std::size_t at) { return static_cast<unsigned char>(text[at]); };
+  if (length == 1) return byte(0) >= 0x20 && byte(0) != 0x7f;
+  if (length == 2 && byte(0) == 0xc2 && byte(1) < 0xa0) return 0;  // C1 controls
   // Marks that turn the direction of what follows.
-  if (lead == 0xe2 && ((byte(1) == 0x80 && byte(2) >= 0xa8 && byte(2) <= 0xae) || (byte(1) == 0x81 && byte(2) >= 0xa6 && byte(2) <= 0xa9))) return 0;
+  if (length == 3 && byte(0) == 0xe2 && ((byte(1) == 0x80 && byte(2) >= 0xa8 && byte(2) <= 0xae) || (byte(1) == 0x81 && byte(2) >= 0xa6 && byte(2) <= 0xa9)))
+    return 0;
   return length;
 }
 

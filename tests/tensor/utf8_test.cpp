@@ -1,4 +1,4 @@
-#include "formats/utf8.hpp"
+#include "tensor/utf8.hpp"
 
 #include <gtest/gtest.h>
 
