@@ -228,6 +228,8 @@ def make_site(folder, results):
             text += site_index(everything, results)
         copy.write_text(text)
         nav.append(page.relative_to(DOCS))
+    for picture in DOCS.rglob("*.svg"):
+        shutil.copy(picture, pages / picture.relative_to(DOCS))
     for page in sorted(brought):
         copy = pages / "project" / page.relative_to(TOP).as_posix().replace("/", "-")
         copy.parent.mkdir(parents=True, exist_ok=True)

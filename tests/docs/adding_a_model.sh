@@ -11,7 +11,7 @@ cmake --install "$build" --component sdk --prefix "$place/prefix" >/dev/null
 cmake --install "$build" --component Unspecified --prefix "$place/prefix" >/dev/null
 [ -x "$place/prefix/bin/weighbridge" ] || { echo "the install has no program" >&2; exit 1; }
 
-mkdir -p "$place/work" "$place/home" "$place/steps"
+mkdir -p "$place/here" "$place/home" "$place/steps"
 # One file for each block, in order: N.file.NAME, N.run or N.says.
 awk -v steps="$place/steps" '
   /^<!-- file: [A-Za-z0-9_.]+ -->$/ {kind = "file." $3; next}
@@ -22,7 +22,7 @@ awk -v steps="$place/steps" '
   inside && /^```$/ {inside = 0; next}
   inside == 1 {print > target}' "$page"
 
-cd "$place/work"
+cd "$place/here"
 # The author has flags and plugins of their own, not those of this run.
 unset CFLAGS CXXFLAGS LDFLAGS CPATH CPLUS_INCLUDE_PATH WEIGHBRIDGE_PLUGIN_PATH XDG_DATA_HOME || true
 export PREFIX=$place/prefix PATH=$place/prefix/bin:$PATH HOME=$place/home
