@@ -3,7 +3,7 @@
 
   python3 make_shapes.py DIR --model deepseek-v3|kimi-k2|llama-405b [--layers N] [--experts N] [--shrink N]
 
-With fewer layers or experts the tensors keep their sizes; shrunk, as many have an Nth of each extent. Sizes are those of the models' config.json.
+With fewer layers (then without the one that predicts further tokens) or experts the tensors keep their sizes; shrunk, as many have an Nth of each extent. Sizes are those of the models' config.json.
 """
 import argparse
 import json
@@ -102,6 +102,8 @@ def make(folder, model, layers=None, experts=None, shrink=1, limit=5e9):
     config, shapes = MODELS[model][0](), MODELS[model][1]
     if layers:
         config["num_hidden_layers"] = layers
+        if "num_nextn_predict_layers" in config:
+            config["num_nextn_predict_layers"] = 0
     if experts:
         config["n_routed_experts"] = experts
     config |= {name: config[name] // shrink for name in EXTENTS if name in config}

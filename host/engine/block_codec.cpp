@@ -103,18 +103,6 @@ void scale_to_bytes(float scale, DType type, std::byte* bytes) {
   std::memcpy(bytes, &word, scale_bytes(type));
 }
 
-void decode_run(Codec codec, const std::byte* codes, std::int64_t skip, std::int64_t count, float scale, float* values) {
-  if (codec == Codec::fp8_e4m3) {
-    for (std::int64_t i = 0; i < count; ++i) values[i] = kFp8[static_cast<std::uint8_t>(codes[i])] * scale;
-    return;
-  }
-  const auto& table = codec == Codec::mxfp4 ? kFp4 : kInt4;
-  for (std::int64_t i = 0; i < count; ++i) {
-    const auto byte = static_cast<std::uint8_t>(codes[(i + skip) / 2]);
-    values[i] = table[(i + skip) % 2 == 0 ? byte & 15 : byte >> 4] * scale;
-  }
-}
-
 float decoded_value(Codec codec, std::uint8_t code, float scale) { return code_value(codec, code) * scale; }
 
 std::uint8_t encode_value(Codec codec, float value, float scale) {

@@ -1,5 +1,5 @@
 #pragma once
-// The arithmetic of block-scaled values: from codes to float32 and back.
+// The arithmetic of block-scaled values: scales, and one value at a time.
 
 #include <cstddef>
 #include <cstdint>
@@ -15,10 +15,7 @@ std::size_t scale_bytes(DType type);
 float scale_from_bytes(DType type, const std::byte* bytes);
 void scale_to_bytes(float scale, DType type, std::byte* bytes);  // to nearest; exponents as nearest_scale rounds them
 
-// `count` values from codes, times `scale`. `skip` values of the first byte are left out (0 or 1; only of half bytes).
-void decode_run(Codec codec, const std::byte* codes, std::int64_t skip, std::int64_t count, float scale, float* values);
-
-// The inverse for one value: the code whose value times `scale` is nearest. Beyond the largest code: the largest.
+// One value of a code, and the code whose value times `scale` is nearest. Beyond the largest code: the largest.
 // FP8: ties to even. MXFP4: ties to the smaller magnitude. INT4: ties to even.
 float decoded_value(Codec codec, std::uint8_t code, float scale);
 std::uint8_t encode_value(Codec codec, float value, float scale);

@@ -10,6 +10,8 @@
 
 #include <fmt/format.h>
 
+#include "engine/element_formats.hpp"
+
 namespace weighbridge {
 namespace {
 
@@ -33,41 +35,6 @@ void convert_whole(const std::byte* source, std::byte* target, std::size_t count
   }
 }
 
-// These four are inlined, and all their branches are selections, so that the loops below become vector code.
-
-[[gnu::always_inline]] inline float bf16_widened(std::uint16_t bits) {
-  return std::bit_cast<float>(std::uint32_t{bits} << 16);
-}
-
-[[gnu::always_inline]] inline std::uint16_t bf16_rounded(float value) {
-  const auto bits = std::bit_cast<std::uint32_t>(value);
-  const std::uint32_t rounded = (bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16;
-  const std::uint32_t quiet = (bits >> 16) | 0x40u;
-  return static_cast<std::uint16_t>((bits & 0x7fffffffu) > 0x7f800000u ? quiet : rounded);
-}
-
-[[gnu::always_inline]] inline float f16_widened(std::uint16_t half) {
-  const std::uint32_t magnitude = std::uint32_t{half} & 0x7fffu;
-  // Exact, subnormals included: the exponent's bias differs by 112.
-  const auto finite = std::bit_cast<std::uint32_t>(std::bit_cast<float>(magnitude << 13) * 0x1p112f);
-  const std::uint32_t quiet = magnitude > 0x7c00u ? 0x400000u : 0u;
-  const std::uint32_t special = (magnitude << 13) | 0x7f800000u | quiet;
-  return std::bit_cast<float>((magnitude >= 0x7c00u ? special : finite) | (std::uint32_t{half} & 0x8000u) << 16);
-}
-
-[[gnu::always_inline]] inline std::uint16_t f16_rounded(float value) {
-  const auto bits = std::bit_cast<std::int32_t>(value);
-  const std::int32_t magnitude = bits & 0x7fffffff;
-  // Adding 0.5 to a value below 2^-14 leaves its multiple of 2^-24, rounded, in the last bits of the sum.
-  const std::int32_t small = std::bit_cast<std::int32_t>(std::bit_cast<float>(magnitude) + 0.5f) - 0x3f000000;
-  const std::int32_t normal = (magnitude - 0x38000000 + 0xfff + ((magnitude >> 13) & 1)) >> 13;
-  const std::int32_t nan = 0x7e00 | ((magnitude >> 13) & 0x3ff);
-  std::int32_t half = magnitude < 0x38800000 ? small : normal;
-  half = magnitude >= 0x477ff000 ? 0x7c00 : half;  // 65520 and above round to infinity
-  half = magnitude > 0x7f800000 ? nan : half;
-  return static_cast<std::uint16_t>(half | ((bits >> 16) & 0x8000));
-}
-
 // Double to float so that a second rounding, to a format of at most 22 significant bits, gives what one would: the
 // last bit of an inexact result is set ("round to odd").
 [[gnu::always_inline]] inline float sticky_f32(double value) {
@@ -89,14 +56,6 @@ template <class Stored, class Real, class Widen>
   }
 }
 
-template <class Stored, class Real, class Narrow>
-[[gnu::always_inline]] inline void narrow(const Real* source, std::byte* target, std::size_t count, Narrow one) {
-  for (std::size_t i = 0; i < count; ++i) {
-    const Stored stored = one(source[i]);
-    std::memcpy(target + i * sizeof(Stored), &stored, sizeof(Stored));
-  }
-}
-
 template <class Real>
 [[gnu::always_inline]] inline void load(DType dtype, const std::byte* source, Real* target, std::size_t count) {
   if (dtype == DType::f16)
@@ -107,15 +66,6 @@ template <class Real>
     widen<float>(source, target, count, [](float value) { return value; });
   else
     widen<double>(source, target, count, [](double value) { return value; });
-}
-
-[[gnu::always_inline]] inline void store(DType dtype, const float* source, std::byte* target, std::size_t count) {
-  if (dtype == DType::f16)
-    narrow<std::uint16_t>(source, target, count, [](float value) { return f16_rounded(value); });
-  else if (dtype == DType::bf16)
-    narrow<std::uint16_t>(source, target, count, [](float value) { return bf16_rounded(value); });
-  else
-    narrow<float>(source, target, count, [](float value) { return value; });
 }
 
 [[gnu::always_inline]] inline void store(DType dtype, const double* source, std::byte* target, std::size_t count) {
@@ -169,10 +119,8 @@ void compute_anywhere(const Computation& how, const std::byte* source, std::byte
                                           std::size_t count) {
   compute_inlined(how, source, target, count);
 }
-bool has_avx2() { return __builtin_cpu_supports("avx2") != 0; }
 #else
 constexpr auto compute_avx2 = compute_anywhere;
-bool has_avx2() { return false; }
 #endif
 
 }  // namespace
@@ -186,6 +134,12 @@ std::uint16_t f16_from_f64(double value) { return f16_rounded(sticky_f32(value))
 
 Element::Element(ElementOperation operation, double constant, DType source, DType target, bool moves_bits) noexcept
     : operation_{operation}, constant_{constant}, source_{source}, target_{target}, moves_bits_{moves_bits} {}
+
+bool Element::rounds_f32() const noexcept {
+  return operation_ == ElementOperation::cast && source_ == DType::f32 && (target_ == DType::bf16 || target_ == DType::f16);
+}
+
+Element Element::of_rounded() const noexcept { return {ElementOperation::none, 0, target_, target_, true}; }
 
 Result<Element> Element::make(ElementOperation operation, double constant, DType source, DType target) {
   if (operation == ElementOperation::none || (operation == ElementOperation::cast && source == target)) {
@@ -205,7 +159,7 @@ void Element::convert(const std::byte* source, std::byte* target, std::size_t co
     return;
   }
   const Computation how{source_, target_, operation_ == ElementOperation::add_constant, constant_};
-  if (instructions == Instructions::best && has_avx2())
+  if (use_avx2(instructions))
     compute_avx2(how, source, target, count);
   else
     compute_anywhere(how, source, target, count);

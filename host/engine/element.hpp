@@ -5,12 +5,11 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "engine/instructions.hpp"
 #include "mapping/plan.hpp"
 #include "tensor/result.hpp"
 
 namespace weighbridge {
-
-enum class Instructions : std::uint8_t { best = 1, portable };  // of those that this machine has
 
 // One element operation between two types. Cheap to copy; may be used from several threads.
 class Element {
@@ -19,6 +18,10 @@ class Element {
   static Result<Element> make(ElementOperation operation, double constant, DType source, DType target);
 
   bool moves_bits() const noexcept { return moves_bits_; }  // source and target bytes are the same
+  // Whether float32 values are rounded to a shorter type, and nothing else is done to them.
+  bool rounds_f32() const noexcept;
+  DType target() const noexcept { return target_; }
+  Element of_rounded() const noexcept;  // what is left to do where the source gives the target's type: it moves bits
   // Converts `count` elements that lie one after the other; not for an operation that moves bits. The ranges must not
   // overlap; no alignment is needed.
   // The result is the same for any instructions.

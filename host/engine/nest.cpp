@@ -120,6 +120,14 @@ std::int64_t elements(const Nest& nest) {
   return count;
 }
 
+Nest over_elements_of(Nest nest, std::int64_t width) {
+  const auto scaled = [&](std::int64_t bytes) { return bytes / nest.source_width * width; };
+  for (std::size_t k = 0; k < nest.depth; ++k) nest.levels[k].source = scaled(nest.levels[k].source);
+  nest.source = scaled(nest.source);
+  nest.source_width = width;
+  return nest;
+}
+
 void simplify(Nest& nest) {
   std::size_t kept = 0;
   for (std::size_t k = 0; k < nest.depth; ++k)

@@ -43,6 +43,9 @@ struct Bounds {
 Bounds bounds(const Nest& nest);
 std::int64_t elements(const Nest& nest);  // 0 if empty
 
+// The same nest over a source whose elements are `width` bytes wide.
+Nest over_elements_of(Nest nest, std::int64_t width);
+
 // Brings a nest whose target steps are positive to canonical form.
 void simplify(Nest& nest);
 

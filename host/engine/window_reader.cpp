@@ -61,31 +61,38 @@ Status WindowReader::read_source(std::uint32_t source_file, std::uint64_t offset
   return sources_.read(path, offset, into, plan_->tensors[*tensor_].name);
 }
 
+DecodedReader& WindowReader::decoded_source(const DecodedSource& source, std::uint32_t number, DType type) {
+  if (!decoded_ || decoded_->first != number || decoded_->second.type() != type)
+    decoded_.emplace(number, DecodedReader{source, type, [this](std::uint32_t file, std::uint64_t offset, std::span<std::byte> into) {
+                                             return read_source(file, offset, into);
+                                           }});
+  return decoded_->second;
+}
+
 Status WindowReader::assemble(std::int64_t begin, std::int64_t end, std::span<std::byte> target, std::span<std::byte> scratch) {
   const auto& output = plan_->tensors[*tensor_];
   if (output.padded) fill_padding(output, begin, target.first(static_cast<std::size_t>(end - begin)));
   const ReadLimits limits{static_cast<std::int64_t>(tuning_->run), static_cast<std::int64_t>(tuning_->gap)};
   const auto [first, last] = copies_->reaching(begin, end);
+  const auto gathered = [&](const Nest& nest, const Element& element, ByteSource& source) {
+    Status status = done();
+    clip(nest, begin, end, [&](const Nest& part) {
+      if (status) status = gather(part, element, source, limits, scratch, target.data(), begin);
+    });
+    return status;
+  };
   for (auto i = first; i < last; ++i) {
     const auto& copy = copies_->all()[i];
-    const auto gathered = [&](ByteSource& source) {
-      Status status = done();
-      clip(copy.nest, begin, end, [&](const Nest& part) {
-        if (status) status = gather(part, copy.element, source, limits, scratch, target.data(), begin);
-      });
-      return status;
-    };
     const auto* decoded = plan_->decoded_source(copy.source_file);
     if (decoded == nullptr) {
       FileSource source{*this, copy.source_file};
-      if (auto status = gathered(source); !status) return status;
-      continue;
+      if (auto status = gathered(copy.nest, copy.element, source); !status) return status;
+    } else if (copy.element.rounds_f32()) {  // the decoder rounds on its way, which spares a pass
+      auto& source = decoded_source(*decoded, copy.source_file, copy.element.target());
+      if (auto status = gathered(over_elements_of(copy.nest, copy.nest.target_width), copy.element.of_rounded(), source); !status) return status;
+    } else if (auto status = gathered(copy.nest, copy.element, decoded_source(*decoded, copy.source_file, DType::f32)); !status) {
+      return status;
     }
-    if (!decoded_ || decoded_->first != copy.source_file)
-      decoded_.emplace(copy.source_file,
-                       DecodedReader{*decoded,
-                                     [this](std::uint32_t file, std::uint64_t offset, std::span<std::byte> into) { return read_source(file, offset, into); }});
-    if (auto status = gathered(decoded_->second); !status) return status;
   }
   return done();
 }

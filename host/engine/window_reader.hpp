@@ -50,6 +50,7 @@ class WindowReader {
 
   Status assemble(std::int64_t begin, std::int64_t end, std::span<std::byte> target, std::span<std::byte> scratch);
   Status encode(const Encoding& encoding, std::int64_t begin, std::int64_t end, std::span<std::byte> target, std::span<std::byte> scratch);
+  DecodedReader& decoded_source(const DecodedSource& source, std::uint32_t number, DType type);
   Status read_source(std::uint32_t source_file, std::uint64_t offset, std::span<std::byte> into);
 
   const Plan* plan_;

@@ -11,31 +11,7 @@
 namespace weighbridge {
 namespace {
 
-using testing::ElementsAre;
-
 std::byte operator""_b(unsigned long long value) { return static_cast<std::byte>(value); }
-
-template <std::size_t N>
-std::array<float, N> decoded(Codec codec, std::initializer_list<std::byte> codes, std::int64_t skip, float scale) {
-  std::array<float, N> values{};
-  decode_run(codec, std::data(codes), skip, N, scale, values.data());
-  return values;
-}
-
-TEST(BlockCodec, DecodesFp8) {
-  // 1 0000 001: -2^-9; 0 0001 000: 2^-6; 0 0111 000: 1; 0 1000 011: 2.75; 0 1111 110: 448.
-  EXPECT_THAT(decoded<6>(Codec::fp8_e4m3, {0x00_b, 0x81_b, 0x08_b, 0x38_b, 0x43_b, 0x7E_b}, 0, 2),
-              ElementsAre(0, -0.00390625F, 0.03125F, 2, 5.5F, 896));
-  EXPECT_TRUE(std::isnan(decoded<1>(Codec::fp8_e4m3, {0x7F_b}, 0, 1)[0]));
-  EXPECT_TRUE(std::isnan(decoded<1>(Codec::fp8_e4m3, {0xFF_b}, 0, 1)[0]));
-  EXPECT_TRUE(std::signbit(decoded<1>(Codec::fp8_e4m3, {0x80_b}, 0, 1)[0]));
-}
-
-TEST(BlockCodec, DecodesHalfBytesLowFirst) {
-  EXPECT_THAT(decoded<4>(Codec::mxfp4, {0x21_b, 0xF7_b}, 0, 1), ElementsAre(0.5F, 1, 6, -6));
-  EXPECT_THAT(decoded<3>(Codec::mxfp4, {0x21_b, 0xF7_b}, 1, 2), ElementsAre(2, 12, -12));
-  EXPECT_THAT(decoded<4>(Codec::int4, {0x80_b, 0xF9_b}, 0, 0.5F), ElementsAre(-4, 0, 0.5F, 3.5F));
-}
 
 TEST(BlockCodec, GivesEveryCodeBack) {
   for (int code = 0; code < 256; ++code) {
