@@ -9,7 +9,6 @@
 #include <weighbridge/mixture.hpp>
 #include <weighbridge/mixture_translation.hpp>
 #include <weighbridge/prediction.hpp>
-#include <weighbridge/rotary_translation.hpp>
 
 #include <cstdint>
 #include <string>
@@ -78,7 +77,7 @@ void Bailing::to_megatron(Config hf, Config megatron, Notes notes) {
   attention_to_megatron(hf, megatron, kGroups, kContext);
   megatron.set("kv_channels", g.width);
   dtype_to_megatron(hf, megatron);
-  rotary_to_megatron(hf, megatron, notes, kTheta, turned_share(hf));
+  rope_of_a_part_to_megatron(hf, megatron, notes, kRope, turned_share(hf));
   megatron.set("qk_layernorm", g.norms);
   megatron.set("add_qkv_bias", g.biases);
 
@@ -103,7 +102,7 @@ void Bailing::to_hugging_face(Config megatron, Config hf, Notes) {
   weighbridge::to_hugging_face(kDecoderFields, megatron, hf);
   attention_to_hugging_face(megatron, hf);
   dtype_to_hugging_face(megatron, hf);
-  rotary_to_hugging_face(megatron, hf, kTheta);
+  rope_to_hugging_face(megatron, hf, kRope);
   hf.set("partial_rotary_factor", megatron.number("rotary_percent", 1.0));
   hf.set("use_qk_norm", megatron.flag("qk_layernorm"));
   hf.set("use_qkv_bias", megatron.flag("add_qkv_bias"));

@@ -4,7 +4,6 @@
 #include <weighbridge/forward/mixture.hpp>
 #include <weighbridge/forward/separate_projections.hpp>
 #include <weighbridge/forward/stated_rotary.hpp>
-#include <weighbridge/rotary_translation.hpp>
 
 #include <cmath>
 #include <string>
@@ -49,7 +48,7 @@ void forward_hugging_face(const Config& c, const Forward& run) {
   const forward::Norm norm{.epsilon = static_cast<float>(c.number("rms_norm_eps", 1e-6))};
   auto of_heads = norm;
   of_heads.width = g.width;
-  const auto rotary = forward::stated_rotary(c, kTheta, static_cast<std::int64_t>(static_cast<double>(g.width) * turned_share(c)));
+  const auto rotary = forward::stated_rotary(c, kRope.theta, static_cast<std::int64_t>(static_cast<double>(g.width) * turned_share(c)));
   const auto chosen = c.integer("num_experts_per_tok", 8);
   const forward::Routing routing{.score = forward::Score::sigmoid, .chosen = chosen, .normalised = chosen > 1,
                                  .scale = static_cast<float>(c.number("routed_scaling_factor", 1.0)),

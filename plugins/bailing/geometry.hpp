@@ -1,6 +1,7 @@
 #pragma once
 // What config.json says of Bailing MoE V2. Where it leaves something out, its config class's default counts.
 
+#include <weighbridge/rope_translation.hpp>
 #include <weighbridge/translation.hpp>
 
 #include <cstdint>
@@ -11,7 +12,7 @@ namespace bailing {
 using namespace weighbridge;
 
 inline constexpr std::int64_t kGroups = 4, kContext = 32768;
-inline constexpr double kTheta = 600000.0;
+inline constexpr auto kRope = yarn_alone(600000.0);
 
 struct Geometry {
   std::int64_t hidden{}, ffn{};

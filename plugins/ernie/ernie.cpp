@@ -6,7 +6,6 @@
 #include <weighbridge/family.hpp>
 #include <weighbridge/mixture.hpp>
 #include <weighbridge/mixture_translation.hpp>
-#include <weighbridge/rotary_translation.hpp>
 
 #include <algorithm>
 #include <cstdint>
@@ -56,7 +55,7 @@ void Ernie::to_megatron(Config hf, Config megatron, Notes notes) {
   megatron.set("layernorm_epsilon", hf.number("rms_norm_eps", kEpsilon));
   megatron.set("attention_dropout", hf.number("attention_dropout", kDropout));
   dtype_to_megatron(hf, megatron);
-  rotary_to_megatron(hf, megatron, notes, kTheta, turned_share(hf));
+  rope_of_a_part_to_megatron(hf, megatron, notes, kRope, turned_share(hf));
   megatron.set("rotary_interleaved", true);
   megatron.set("qk_layernorm", false);
   megatron.set("add_qkv_bias", false);
@@ -81,7 +80,7 @@ void Ernie::to_hugging_face(Config megatron, Config hf, Notes) {
   weighbridge::to_hugging_face(kDecoderFields, megatron, hf);
   attention_to_hugging_face(megatron, hf);
   dtype_to_hugging_face(megatron, hf);
-  rotary_to_hugging_face(megatron, hf, kTheta);
+  rope_to_hugging_face(megatron, hf, kRope);
   hf.set("use_bias", false);
 
   const auto width = megatron.integer("moe_ffn_hidden_size", megatron.integer("ffn_hidden_size"));

@@ -30,7 +30,7 @@ void forward_hugging_face(const Config& c, const Forward& run) {
   const auto& a = g.attention;
   const forward::Attention core{.heads = a.heads, .groups = a.groups, .width = a.width, .values = a.width,
                                 .scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(a.width)))};
-  auto rotary = forward::stated_rotary(c, kTheta, a.width);
+  auto rotary = forward::stated_rotary(c, kRope.theta, a.width);
   rotary.pairs = forward::Pairs::neighbours;
   const forward::Norm norm{.epsilon = static_cast<float>(c.number("rms_norm_eps", kEpsilon))};
   auto x = run.embedded("model.embed_tokens.weight");

@@ -2,6 +2,7 @@
 // What config.json says of ERNIE 4.5. Where it leaves something out, its config class's default counts.
 
 #include <weighbridge/grouped_attention.hpp>
+#include <weighbridge/rope_translation.hpp>
 #include <weighbridge/translation.hpp>
 
 #include <cstdint>
@@ -14,7 +15,8 @@ namespace ernie {
 using namespace weighbridge;
 
 inline constexpr std::int64_t kGroups = 4, kContext = 131072, kChosen = 6;
-inline constexpr double kTheta = 500000.0, kEpsilon = 1e-5;
+inline constexpr auto kRope = yarn_alone(500000.0);
+inline constexpr double kEpsilon = 1e-5;
 
 struct Geometry {
   GroupedAttention attention;

@@ -22,7 +22,7 @@ using namespace weighbridge;
 
 constexpr std::int64_t kGroups = 32, kContext = 2048;  // where a config.json does not say
 constexpr double kEpsilon = 1e-5;
-constexpr RopeDefaults kRope{10000.0, "llama3"};
+constexpr auto kRope = every_scaling(10000.0, "llama3");
 constexpr std::string_view kLayerSpec = "megatron.bridge.models.exaone.exaone4.exaone4_provider.exaone4_layer_spec";
 
 struct Exaone4 {

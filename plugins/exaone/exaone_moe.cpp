@@ -25,7 +25,7 @@ using namespace weighbridge;
 
 constexpr std::int64_t kGroups = 32, kContext = 2048;  // where a config.json does not say
 constexpr double kEpsilon = 1e-5, kScale = 2.5;
-constexpr RopeDefaults kRope{10000.0, "llama3"};
+constexpr auto kRope = every_scaling(10000.0, "llama3");
 
 struct Sizes {
   std::int64_t hidden{}, ffn{}, groups{}, width{}, query{}, key{};

@@ -7,6 +7,7 @@
 #include <weighbridge/forward/pre_norm_decoder.hpp>
 #include <weighbridge/forward/separate_mixture.hpp>
 #include <weighbridge/forward/stated_rotary.hpp>
+#include <weighbridge/rope_translation.hpp>
 
 #include <cmath>
 #include <optional>
@@ -46,21 +47,10 @@ void attention_equations(const MegatronLayer& layer, const HuggingFaceLayer& hf,
   layer["self_attention.linear_proj.weight"] = row(hf("self_attn.o_proj.weight", {a.hidden, query}));
 }
 
-double rotary_share(const Config& hf) { return hf.number("partial_rotary_factor", hf.number("rope_parameters.partial_rotary_factor", 0.5)); }
+constexpr RopeScalings kRope{.theta = 10000.0, .known = "Megatron's attention computes default and yarn", .yarn = RopeScalings::Yarn::stated,
+                             .base = RopeScalings::Base::as_written};
 
-void rope_to_megatron(const Config& hf, const Config& megatron) {
-  const auto rope = rope_of(hf, 10000.0);
-  const auto share = rotary_share(hf);
-  megatron.set("rotary_percent", share);
-  megatron.set("rotary_base", rope.theta);
-  for (const auto* stated : {"rope_parameters.rope_theta", "rope_theta"}) megatron.copy("rotary_base", hf, stated);  // as it is written: 1000000
-  if (rope.type == "default") return;
-  if (rope.type != "yarn") throw Failure(rope.at + " is of type " + rope.type + "; Megatron's attention computes default and yarn");
-  // Megatron-Core's YaRN reckons with all features of a head.
-  if (share != 1.0)
-    throw Failure(rope.at + " is of type yarn and partial_rotary_factor " + std::to_string(share) + "; Megatron's YaRN turns whole heads");
-  yarn_to_megatron(hf, rope.at, megatron);
-}
+double rotary_share(const Config& hf) { return turned_share(hf, 0.5); }
 
 }  // namespace
 
@@ -75,7 +65,10 @@ void Glm4Moe::to_megatron(Config hf, Config megatron, Notes notes) {
   const auto a = attention_of(hf);
   megatron.set("add_qkv_bias", a.biases);
   megatron.set("qk_layernorm", a.head_norms);
-  rope_to_megatron(hf, megatron);
+  // Megatron-Core's YaRN reckons with all features of a head.
+  if (const auto rope = rope_of(hf, kRope.theta); rope.type == "yarn" && rotary_share(hf) != 1.0)
+    throw Failure(rope.at + " is of type yarn and partial_rotary_factor " + std::to_string(rotary_share(hf)) + "; Megatron's YaRN turns whole heads");
+  rope_of_a_part_to_megatron(hf, megatron, notes, kRope, rotary_share(hf));
   megatron.set("moe_router_pre_softmax", false);
   megatron.set("moe_router_bias_update_rate", 0);
   megatron.set("moe_aux_loss_coeff", 0.001);
@@ -90,7 +83,7 @@ void Glm4Moe::to_hugging_face(Config megatron, Config hf, Notes) {
   hf.set("attention_bias", megatron.flag("add_qkv_bias"));
   hf.set("use_qk_norm", megatron.flag("qk_layernorm"));
   hf.set("partial_rotary_factor", megatron.number("rotary_percent", 1.0));
-  hf.set("rope_theta", megatron.number("rotary_base", 10000.0));
+  hf.set("rope_theta", megatron.number("rotary_base", kRope.theta));
   if (is_yarn(megatron)) yarn_to_hugging_face(megatron, hf);
   else hf.set_null("rope_scaling");
 }
@@ -112,7 +105,7 @@ void Glm4Moe::forward_hugging_face(const Config& c, Forward& run) {
   const auto a = attention_of(c);
   const forward::Attention attention{.heads = a.heads, .groups = a.groups, .width = a.width, .values = a.width,
                                      .scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(a.width)))};
-  const auto rotary = forward::stated_rotary(c, 10000.0, static_cast<std::int64_t>(static_cast<double>(a.width) * rotary_share(c)));
+  const auto rotary = forward::stated_rotary(c, kRope.theta, static_cast<std::int64_t>(static_cast<double>(a.width) * rotary_share(c)));
   const forward::Norm of_heads{.epsilon = static_cast<float>(c.number("rms_norm_eps", kEpsilon))};
   const auto kinds = layer_kinds(c, kGlm4Moe);
   const auto routing = routing_of(c, kGlm4Moe);

@@ -18,7 +18,7 @@ using namespace weighbridge;
 
 enum class Kind : std::uint8_t { dense = 1, mixture };
 
-inline constexpr RopeDefaults kRope{10000.0, "llama3"};  // where a config.json does not say
+inline constexpr auto kRope = every_scaling(10000.0, "llama3");  // where a config.json does not say
 inline constexpr std::int64_t kExperts = 8, kChosen = 2;
 
 inline std::int64_t experts_of(const Config& c) { return c.integer("num_local_experts", kExperts); }

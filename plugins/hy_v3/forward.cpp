@@ -31,7 +31,7 @@ void forward_hugging_face(const Config& c, const Forward& run) {
   const auto& a = g.attention;
   const forward::Attention core{.heads = a.heads, .groups = a.groups, .width = a.width, .values = a.width,
                                 .scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(a.width)))};
-  const auto rotary = forward::stated_rotary(c, kTheta, a.width);
+  const auto rotary = forward::stated_rotary(c, kRope.theta, a.width);
   const forward::Norm norm{.epsilon = static_cast<float>(c.number("rms_norm_eps", kEpsilon))};
   forward::pre_norm_decoder(
       c, run, [&](std::int64_t, const std::string& at, const forward::Matrix& x) { return forward::separate_attention(run, at, x, core, rotary, norm); },

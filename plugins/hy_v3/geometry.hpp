@@ -2,6 +2,7 @@
 // What config.json says of HY V3. Where it leaves something out, its config class's default counts.
 
 #include <weighbridge/grouped_attention.hpp>
+#include <weighbridge/rope_translation.hpp>
 #include <weighbridge/translation.hpp>
 
 #include <cstdint>
@@ -13,7 +14,8 @@ namespace hy_v3 {
 using namespace weighbridge;
 
 inline constexpr std::int64_t kGroups = 8, kContext = 131072;
-inline constexpr double kTheta = 11158840.0, kScale = 2.826, kEpsilon = 1e-5;
+inline constexpr auto kRope = yarn_alone(11158840.0);
+inline constexpr double kScale = 2.826, kEpsilon = 1e-5;
 
 // How router, its bias and the shared experts are called: in published files, and by transformers' own model.
 struct Names {

@@ -9,7 +9,6 @@
 #include <weighbridge/mixture.hpp>
 #include <weighbridge/mixture_translation.hpp>
 #include <weighbridge/prediction.hpp>
-#include <weighbridge/rotary_translation.hpp>
 
 #include <algorithm>
 #include <cstdint>
@@ -73,7 +72,7 @@ void HyV3::to_megatron(Config hf, Config megatron, Notes notes) {
   megatron.set("init_method_std", hf.number("initializer_range", 0.006));
   dtype_to_megatron(hf, megatron);
   megatron.set("autocast_dtype", "bfloat16");  // whatever the weights are
-  rotary_to_megatron(hf, megatron, notes, kTheta, turned_share(hf));
+  rope_of_a_part_to_megatron(hf, megatron, notes, kRope, turned_share(hf));
   megatron.set("qk_layernorm", true);
   megatron.set("add_qkv_bias", false);
 
@@ -100,7 +99,7 @@ void HyV3::to_hugging_face(Config megatron, Config hf, Notes) {
   weighbridge::to_hugging_face(kDecoderFields, megatron, hf);
   attention_to_hugging_face(megatron, hf);
   dtype_to_hugging_face(megatron, hf);
-  rotary_to_hugging_face(megatron, hf, kTheta);
+  rope_to_hugging_face(megatron, hf, kRope);
   if (const auto share = megatron.number("rotary_percent", 1.0); share != 1) hf.set("partial_rotary_factor", share);
   hf.set("attention_bias", false);
   hf.set("mlp_bias", false);

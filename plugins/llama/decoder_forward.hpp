@@ -13,7 +13,7 @@ namespace llama {
 
 using namespace weighbridge;
 
-inline constexpr RopeDefaults kRope{10000.0, "llama3"};
+inline constexpr auto kRope = every_scaling(10000.0, "llama3");
 
 // `groups` where the config does not say; a window where the class has one.
 inline void forward_decoder(const Config& c, const Forward& run, std::int64_t default_groups, std::int64_t window) {

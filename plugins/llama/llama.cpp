@@ -93,6 +93,9 @@ struct Llama {
   static void forward_megatron(const Config& megatron, Forward& run) { forward::megatron_gpt(megatron, run); }
 };
 
+// As RoPE goes to Megatron-Core; on the way back Mistral takes what Llama does.
+constexpr RopeScalings kMistralRope{.theta = 10000.0, .known = "Mistral has default and yarn", .yarn = RopeScalings::Yarn::stated};
+
 // Llama's equations without biases, and a sliding window: a query sees itself and sliding_window - 1 keys before it.
 struct Mistral {
   static constexpr std::string_view id = "mistral";
@@ -100,16 +103,13 @@ struct Mistral {
   static constexpr std::string_view model_types[] = {"mistral"};
   static constexpr std::string_view provider = "megatron.bridge.models.mistral.mistral_provider.MistralModelProvider";
 
-  static void to_megatron(Config hf, Config megatron, Notes) {
+  static void to_megatron(Config hf, Config megatron, Notes notes) {
     megatron.set("_target_", provider);
     dense_decoder(megatron);
     weighbridge::to_megatron(kDecoderFields, hf, megatron);
     attention_to_megatron(hf, megatron, 8, 131072);
     dtype_to_megatron(hf, megatron);
-    const auto rope = rope_of(hf, 10000.0);
-    megatron.set("rotary_base", rope.theta);
-    if (rope.type == "yarn") yarn_to_megatron(hf, rope.at, megatron);
-    else if (rope.type != "default") throw Failure(rope.at + " is of type " + rope.type + "; Mistral has default and yarn");
+    rope_to_megatron(hf, megatron, notes, kMistralRope);
     if (const auto window = hf.find_integer("sliding_window")) {
       megatron.set_list("window_size");
       megatron.set("window_size.0", *window - 1);

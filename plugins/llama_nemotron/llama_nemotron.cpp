@@ -8,6 +8,7 @@
 #include <weighbridge/forward/megatron_feed_forward.hpp>
 #include <weighbridge/forward/separate_projections.hpp>
 #include <weighbridge/forward/stated_rotary.hpp>
+#include <weighbridge/rope_translation.hpp>
 #include <weighbridge/translation.hpp>
 
 #include <cmath>
@@ -165,21 +166,8 @@ constexpr Field kFields[] = {
 
 constexpr double kLow = 1.0, kHigh = 4.0, kOriginal = 8192;  // Llama 3's, built into Megatron-Core
 
-void rope_to_megatron(const Config& hf, const Config& megatron, const Notes& notes) {
-  const auto rope = rope_of(hf, 10000.0);
-  megatron.set("rotary_base", rope.theta);
-  for (const auto* theta : {"rope_parameters.rope_theta", "rope_theta"}) megatron.copy("rotary_base", hf, theta);  // as it is written: 10000
-  megatron.set("rope_scaling", rope.type == "llama3");
-  megatron.set("rope_scaling_factor", rope.type == "llama3" ? hf.number(rope.at + ".factor", 8.0) : 1.0);
-  if (rope.type == "llama3") {
-    if (hf.number(rope.at + ".low_freq_factor", kLow) != kLow || hf.number(rope.at + ".high_freq_factor", kHigh) != kHigh ||
-        hf.number(rope.at + ".original_max_position_embeddings", kOriginal) != kOriginal)
-      notes(rope.at + " holds frequency factors other than 1, 4 and 8192, which are built into Megatron-Core: a run there computes other "
-            "positions; exporting with this checkpoint as --hf-model keeps them");
-  } else if (rope.type != "default") {
-    throw Failure(rope.at + " is of type " + rope.type + "; Llama-Nemotron has default and llama3");
-  }
-}
+constexpr RopeScalings kRope{.theta = 10000.0, .known = "Llama-Nemotron has default and llama3", .slowed = "llama3",
+                             .base = RopeScalings::Base::as_written};
 
 // The text that Megatron-Core reads, as transformers 5 writes config.json.
 void config_in_config(const Config& hf, const Config& megatron) {
@@ -231,7 +219,7 @@ struct LlamaNemotron {
     megatron.set("num_query_groups", hf.integer("num_key_value_heads", heads));     // every layer has its own
     megatron.set("ffn_hidden_size", hf.integer("intermediate_size", 4 * hidden));  // likewise
     megatron.set("make_vocab_size_divisible_by", vocabulary_divisor(hf.integer("vocab_size")));
-    rope_to_megatron(hf, megatron, notes);
+    rope_to_megatron(hf, megatron, notes, kRope);
     config_in_config(hf, megatron);
     for (std::int64_t i = 0; i < hf.integer("num_hidden_layers"); ++i)
       if (const auto window = Config::at("block_configs", i) + ".attention.window_length"; hf.has(window))

@@ -7,6 +7,7 @@
 #include <weighbridge/forward/megatron_gpt.hpp>
 #include <weighbridge/forward/pre_norm_decoder.hpp>
 #include <weighbridge/forward/stated_rotary.hpp>
+#include <weighbridge/rope_translation.hpp>
 #include <weighbridge/translation.hpp>
 
 #include <cmath>
@@ -19,6 +20,8 @@ namespace {
 using namespace weighbridge;
 
 constexpr std::int64_t kGroups = 32, kContext = 32768;  // where a config.json does not say
+constexpr RopeScalings kRope{.theta = 10000.0, .known = "MiMo has default and yarn", .yarn = RopeScalings::Yarn::stated,
+                             .base = RopeScalings::Base::as_written};
 
 struct Sizes {
   std::int64_t hidden{}, ffn{}, query{}, key{}, groups{};
@@ -53,7 +56,7 @@ void forward_model(const Config& c, const Forward& run) {
   const auto width = head_width(c);
   const forward::Attention attention{.heads = attention_heads(c), .groups = c.integer("num_key_value_heads", kGroups), .width = width, .values = width,
                                      .scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(width)))};
-  const auto rotary = forward::stated_rotary(c, 10000.0, width);
+  const auto rotary = forward::stated_rotary(c, kRope.theta, width);
   forward::pre_norm_decoder(
       c, run, [&](std::int64_t, const std::string& at, const forward::Matrix& x) { return forward::separate_attention(run, at, x, attention, rotary); },
       [&](std::int64_t, const std::string& at, const forward::Matrix& x) { return forward::separate_gated(run, at, x); });
@@ -64,7 +67,7 @@ struct MiMo {
   static constexpr std::string_view architectures[] = {"MiMoForCausalLM"};
   static constexpr std::string_view model_types[] = {"mimo"};
 
-  static void to_megatron(Config hf, Config megatron, Notes) {
+  static void to_megatron(Config hf, Config megatron, Notes notes) {
     dense_decoder(megatron);
     weighbridge::to_megatron(kDecoderFields, hf, megatron);
     attention_to_megatron(hf, megatron, kGroups, kContext);
@@ -76,11 +79,7 @@ struct MiMo {
       if (hf.flag(other)) throw Failure(std::string{other} + " is true; MiMo's equations have no place for it");
     megatron.copy("mtp_num_layers", hf, "num_nextn_predict_layers");
     megatron.set("mtp_loss_scaling_factor", 0.1);
-    const auto rope = rope_of(hf, 10000.0);
-    megatron.set("rotary_base", rope.theta);
-    for (const auto* theta : {"rope_parameters.rope_theta", "rope_theta"}) megatron.copy("rotary_base", hf, theta);  // as it is written: 640000
-    if (rope.type == "yarn") yarn_to_megatron(hf, rope.at, megatron);
-    else if (rope.type != "default") throw Failure(rope.at + " is of type " + rope.type + "; MiMo has default and yarn");
+    rope_to_megatron(hf, megatron, notes, kRope);
   }
 
   static void to_hugging_face(Config megatron, Config hf, Notes) {

@@ -9,7 +9,7 @@
 #include <weighbridge/forward/pre_norm_decoder.hpp>
 #include <weighbridge/forward/stated_rotary.hpp>
 #include <weighbridge/grouped_attention.hpp>
-#include <weighbridge/rotary_translation.hpp>
+#include <weighbridge/rope_translation.hpp>
 
 #include <cmath>
 #include <cstdint>
@@ -22,7 +22,7 @@ using namespace weighbridge;
 
 // Where a config.json does not say.
 constexpr std::int64_t kGroups = 8, kContext = 196608;
-constexpr double kTheta = 5000000.0;
+constexpr auto kRope = yarn_alone(5000000.0);
 constexpr std::string_view kLayerSpec = "megatron.bridge.models.minimax_m2.minimax_m2_provider.minimax_m2_layer_spec";
 
 GroupedAttention attention_of(const Config& c) {
@@ -70,7 +70,7 @@ struct MiniMax {
     megatron.set("kv_channels", attention_of(hf).width);
     dtype_to_megatron(hf, megatron);
     megatron.set("autocast_dtype", "bfloat16");  // whatever the weights are
-    rotary_to_megatron(hf, megatron, notes, kTheta, share_of(hf));
+    rope_of_a_part_to_megatron(hf, megatron, notes, kRope, share_of(hf));
     megatron.set("add_qkv_bias", false);
     megatron.set("qk_layernorm", true);
 
@@ -90,7 +90,7 @@ struct MiniMax {
     weighbridge::to_hugging_face(kDecoderFields, megatron, hf);
     attention_to_hugging_face(megatron, hf);
     dtype_to_hugging_face(megatron, hf);
-    rotary_to_hugging_face(megatron, hf, kTheta);
+    rope_to_hugging_face(megatron, hf, kRope);
     const auto share = megatron.number("rotary_percent", 1.0), width = hf.number("head_dim");
     hf.set("rotary_dim", static_cast<std::int64_t>(std::lround(share * width)));
     hf.set("partial_rotary_factor", share);  // transformers does not read rotary_dim
@@ -151,7 +151,7 @@ struct MiniMax {
     const auto a = attention_of(c);
     const forward::Attention core{.heads = a.heads, .groups = a.groups, .width = a.width, .values = a.width,
                                   .scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(a.width)))};
-    const auto rotary = forward::stated_rotary(c, kTheta, static_cast<std::int64_t>(static_cast<double>(a.width) * share_of(c)));
+    const auto rotary = forward::stated_rotary(c, kRope.theta, static_cast<std::int64_t>(static_cast<double>(a.width) * share_of(c)));
     const forward::Norm norm{.epsilon = static_cast<float>(c.number("rms_norm_eps", 1e-6))};
     forward::pre_norm_decoder(
         c, run, [&](std::int64_t, const std::string& at, const forward::Matrix& x) { return forward::separate_attention(run, at, x, core, rotary, norm); },

@@ -19,7 +19,7 @@ using namespace weighbridge;
 
 constexpr std::int64_t kGroups = 8, kContext = 131072, kExperts = 8, kChosen = 2;  // where a config.json does not say
 constexpr double kEpsilon = 1e-5, kBalance = 0.001;
-constexpr RopeDefaults kRope{1e6, "llama3"};
+constexpr auto kRope = every_scaling(1e6, "llama3");
 
 std::int64_t groups_of(const Config& c) { return c.is_null("num_key_value_heads") ? attention_heads(c) : c.integer("num_key_value_heads", kGroups); }
 std::int64_t experts_of(const Config& c) { return c.integer("num_local_experts", c.integer("num_experts", kExperts)); }

@@ -6,6 +6,7 @@
 #include <weighbridge/family.hpp>
 #include <weighbridge/forward/megatron_gpt.hpp>
 #include <weighbridge/forward/separate_projections.hpp>
+#include <weighbridge/rope_translation.hpp>
 #include <weighbridge/translation.hpp>
 
 #include <cmath>
@@ -16,8 +17,9 @@ namespace {
 
 using namespace weighbridge;
 
-constexpr double kTheta = 10000.0, kPart = 0.5, kEpsilon = 1e-5;  // where a config.json does not say
+constexpr double kPart = 0.5, kEpsilon = 1e-5;  // where a config.json does not say
 constexpr std::int64_t kContext = 4096;
+constexpr RopeScalings kRope{.theta = 10000.0, .known = "Nemotron has default and linear", .linear = true};
 
 constexpr Field kFields[] = {
     integer_field("num_hidden_layers", "num_layers"),
@@ -34,20 +36,12 @@ constexpr Field kFields[] = {
 
 double turned_part(const Config& hf) { return hf.number("rope_parameters.partial_rotary_factor", hf.number("partial_rotary_factor", kPart)); }
 
-void rope_to_megatron(const Config& hf, const Config& megatron) {
-  const auto rope = rope_of(hf, kTheta);
-  megatron.set("rotary_base", rope.theta);
-  megatron.set("rotary_percent", turned_part(hf));
-  if (rope.type == "linear") megatron.set("seq_len_interpolation_factor", hf.number(rope.at + ".factor"));
-  else if (rope.type != "default") throw Failure(rope.at + " is of type " + rope.type + "; Nemotron has default and linear");
-}
-
 struct Nemotron {
   static constexpr std::string_view id = "nemotron";
   static constexpr std::string_view architectures[] = {"NemotronForCausalLM"};
   static constexpr std::string_view model_types[] = {"nemotron"};
 
-  static void to_megatron(Config hf, Config megatron, Notes) {
+  static void to_megatron(Config hf, Config megatron, Notes notes) {
     dense_decoder(megatron);
     megatron.set("normalization", "LayerNorm");
     megatron.set("layernorm_zero_centered_gamma", true);
@@ -60,7 +54,7 @@ struct Nemotron {
     megatron.set("kv_channels", head_width(hf));
     megatron.set("make_vocab_size_divisible_by", vocabulary_divisor(hf.integer("vocab_size")));
     dtype_to_megatron(hf, megatron);
-    rope_to_megatron(hf, megatron);
+    rope_of_a_part_to_megatron(hf, megatron, notes, kRope, turned_part(hf));
     for (const auto* fused : {"masked_softmax_fusion", "persist_layer_norm", "cross_entropy_loss_fusion", "apply_rope_fusion"}) megatron.set(fused, true);
 
     // One switch of Megatron's gives every linear layer of a block its bias.
@@ -77,14 +71,8 @@ struct Nemotron {
     hf.set("num_key_value_heads", megatron.integer("num_query_groups", heads));
     hf.set("head_dim", megatron.integer("kv_channels", megatron.integer("hidden_size") / heads));
     dtype_to_hugging_face(megatron, hf);
-    hf.set("rope_theta", megatron.number("rotary_base", kTheta));
+    rope_to_hugging_face(megatron, hf, kRope);
     hf.set("partial_rotary_factor", megatron.number("rotary_percent", 1.0));
-    if (const auto factor = megatron.find_number("seq_len_interpolation_factor")) {
-      hf.set("rope_scaling.rope_type", "linear");
-      hf.set("rope_scaling.factor", *factor);
-    } else {
-      hf.set_null("rope_scaling");
-    }
     const bool bias = megatron.flag("add_bias_linear");
     if (megatron.flag("add_qkv_bias") && !bias) throw Failure("add_qkv_bias without add_bias_linear: Nemotron has both or neither");
     hf.set("attention_bias", bias);
@@ -141,7 +129,7 @@ struct Nemotron {
     const auto heads = attention_heads(c), width = head_width(c);
     const forward::Attention attention{.heads = heads, .groups = c.integer("num_key_value_heads", heads), .width = width, .values = width,
                                        .scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(width)))};
-    const auto rope = rope_of(c, kTheta);
+    const auto rope = rope_of(c, kRope.theta);
     auto frequencies = forward::frequencies_of(rope.theta, static_cast<std::int64_t>(static_cast<double>(width) * turned_part(c)));
     if (rope.type == "linear") frequencies = forward::interpolated(std::move(frequencies), c.number(rope.at + ".factor"));
     const forward::Rotary rotary{std::move(frequencies)};

@@ -7,6 +7,7 @@
 #include <weighbridge/forward/megatron_gpt.hpp>
 #include <weighbridge/forward/separate_projections.hpp>
 #include <weighbridge/forward/stated_rotary.hpp>
+#include <weighbridge/rope_translation.hpp>
 #include <weighbridge/translation.hpp>
 
 #include <cmath>
@@ -23,6 +24,8 @@ using olmo::has_layer_spec;
 using olmo::layer_spec_to_megatron;
 
 constexpr double kEpsilon = 1e-5;  // where a config.json does not say
+constexpr RopeScalings kRope{.theta = 10000.0, .known = "Megatron-Core computes default, linear and yarn", .linear = true,
+                             .yarn = RopeScalings::Yarn::with_rounding};
 
 // The norm of all queries or keys is cut as the heads are, and keeps no state of its own.
 Parameter cut_norm(const Tensor& value) { return {value, WB_SPLIT_AXIS_0, WB_EXTRA_ABSENT, 0}; }
@@ -51,36 +54,21 @@ void decoder_equations(const Config& c, const Model& model) {
 
 // ---- Configuration --------------------------------------------------------------------------------------------------
 
-void rope_to_megatron(const Config& hf, const Config& megatron) {
-  const auto rope = rope_of(hf, 10000.0);
-  megatron.set("rotary_base", rope.theta);
-  if (rope.type == "linear") {
-    megatron.set("seq_len_interpolation_factor", hf.number(rope.at + ".factor"));
-  } else if (rope.type == "yarn") {
-    yarn_to_megatron(hf, rope.at, megatron);
-    megatron.set("yarn_correction_range_round_to_int", hf.flag(rope.at + ".truncate", true));
-    const auto usual = forward::yarn_scale(hf.number(rope.at + ".factor"));
-    if (const auto widening = hf.find_number(rope.at + ".attention_factor"); widening && std::abs(*widening - usual) > 1e-6)
-      throw Failure(rope.at + ".attention_factor is " + std::to_string(*widening) + "; Megatron-Core makes it of the factor: " + std::to_string(usual));
-  } else if (rope.type != "default") {
-    throw Failure(rope.at + " is of type " + rope.type + "; Megatron-Core computes default, linear and yarn");
-  }
+void positions_to_megatron(const Config& hf, const Config& megatron, const Notes& notes) {
+  const auto rope = rope_to_megatron(hf, megatron, notes, kRope);
+  if (rope.type != "yarn") return;
+  const auto usual = forward::yarn_scale(hf.number(rope.at + ".factor"));
+  if (const auto widening = hf.find_number(rope.at + ".attention_factor"); widening && std::abs(*widening - usual) > 1e-6)
+    throw Failure(rope.at + ".attention_factor is " + std::to_string(*widening) + "; Megatron-Core makes it of the factor: " + std::to_string(usual));
 }
 
-void rope_to_hugging_face(const Config& megatron, const Config& hf) {
-  hf.set("rope_theta", megatron.number("rotary_base", 10000.0));
-  if (megatron.has("seq_len_interpolation_factor")) {
-    hf.set("rope_scaling.rope_type", "linear");
-    hf.set("rope_scaling.factor", megatron.number("seq_len_interpolation_factor"));
-  } else if (is_yarn(megatron)) {
-    yarn_to_hugging_face(megatron, hf);
+void positions_to_hugging_face(const Config& megatron, const Config& hf) {
+  rope_to_hugging_face(megatron, hf, kRope);
+  if (hf.string("rope_scaling.rope_type", "") == "yarn")
     hf.set("rope_scaling.attention_factor", forward::yarn_scale(megatron.number("yarn_rotary_scaling_factor")));
-  } else {
-    hf.set_null("rope_scaling");
-  }
 }
 
-void config_to_megatron(const Config& hf, const Config& megatron) {
+void config_to_megatron(const Config& hf, const Config& megatron, const Notes& notes) {
   dense_decoder(megatron);
   to_megatron(kDecoderFields, hf, megatron);
   attention_to_megatron(hf, megatron, 0, 2048);
@@ -89,7 +77,7 @@ void config_to_megatron(const Config& hf, const Config& megatron) {
   megatron.set("qk_layernorm", true);
   if (hf.flag("attention_bias")) throw Failure("attention_bias is true; Megatron adds a bias behind the norm of the layer that the model adds before it");
   layer_spec_to_megatron(megatron);
-  rope_to_megatron(hf, megatron);
+  positions_to_megatron(hf, megatron, notes);
 }
 
 void config_to_hugging_face(const Config& megatron, const Config& hf) {
@@ -97,7 +85,7 @@ void config_to_hugging_face(const Config& megatron, const Config& hf) {
   attention_to_hugging_face(megatron, hf);
   dtype_to_hugging_face(megatron, hf);
   hf.set("attention_bias", false);
-  rope_to_hugging_face(megatron, hf);
+  positions_to_hugging_face(megatron, hf);
 }
 
 // Whether the attention of a layer slides, for every layer; all but every fourth do where nothing is said.
@@ -134,7 +122,7 @@ void window_to_megatron(const Config& hf, const Config& megatron, const Notes& n
     megatron.set(Config::at("window_attn_skip_freq", static_cast<std::int64_t>(i)), std::int64_t{sliding[i]});
     any = any || sliding[i];
   }
-  if (any && rope_of(hf, 10000.0).type != "default") notes(kScaledEverywhere);
+  if (any && rope_of(hf, kRope.theta).type != "default") notes(kScaledEverywhere);
 }
 
 void window_to_hugging_face(const Config& megatron, const Config& hf) {
@@ -152,7 +140,7 @@ void forward_decoder(const Config& c, const Forward& run, Window&& window) {
   const auto heads = attention_heads(c), width = head_width(c);
   forward::Attention attention{.heads = heads, .groups = c.integer("num_key_value_heads", heads), .width = width, .values = width,
                                .scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(width)))};
-  const auto rotary = forward::stated_rotary(c, 10000.0, width);
+  const auto rotary = forward::stated_rotary(c, kRope.theta, width);
   const forward::Norm norm{.epsilon = static_cast<float>(c.number("rms_norm_eps", kEpsilon))};
   const auto normed = [&](const forward::Matrix& x, const std::string& name) { return forward::rms_norm(x, run.values(name), norm); };
   auto x = run.embedded("model.embed_tokens.weight");
@@ -172,7 +160,7 @@ struct Olmo2 {
   static constexpr std::string_view architectures[] = {"Olmo2ForCausalLM"};
   static constexpr std::string_view model_types[] = {"olmo2"};
 
-  static void to_megatron(Config hf, Config megatron, Notes) { config_to_megatron(hf, megatron); }
+  static void to_megatron(Config hf, Config megatron, Notes notes) { config_to_megatron(hf, megatron, notes); }
   static void to_hugging_face(Config megatron, Config hf, Notes) { config_to_hugging_face(megatron, hf); }
   static bool recognises(const Config& megatron) { return has_layer_spec(megatron) && !megatron.has("window_size"); }
   static void equations(const Config& c, Model& model) { decoder_equations(c, model); }
@@ -188,7 +176,7 @@ struct Olmo3 {
   static constexpr std::string_view model_types[] = {"olmo3"};
 
   static void to_megatron(Config hf, Config megatron, Notes notes) {
-    config_to_megatron(hf, megatron);
+    config_to_megatron(hf, megatron, notes);
     window_to_megatron(hf, megatron, notes);
   }
   static void to_hugging_face(Config megatron, Config hf, Notes) {

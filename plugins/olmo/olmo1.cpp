@@ -3,6 +3,7 @@
 #include <weighbridge/forward/megatron_gpt.hpp>
 #include <weighbridge/forward/separate_projections.hpp>
 #include <weighbridge/forward/stated_rotary.hpp>
+#include <weighbridge/rope_translation.hpp>
 #include <weighbridge/translation.hpp>
 
 #include <cmath>
@@ -12,6 +13,7 @@ namespace olmo {
 namespace {
 
 constexpr double kEpsilon = 1e-5;  // built in: its config.json does not say
+constexpr RopeScalings kRope{.theta = 10000.0, .known = "OLMo has linear and default", .linear = true};
 
 // Megatron's LayerNorm has a weight and a bias: ones and zeros compute the same.
 void plain_norm(const Model& model, const MegatronLayer& decoder, const std::string& linear, std::int64_t hidden) {
@@ -42,7 +44,7 @@ void Olmo1::equations(const Config& c, Model& model) {
   output_layer(model, c.flag("tie_word_embeddings"), rows, hidden);
 }
 
-void Olmo1::to_megatron(Config hf, Config megatron, Notes) {
+void Olmo1::to_megatron(Config hf, Config megatron, Notes notes) {
   dense_decoder(megatron);
   weighbridge::to_megatron(kDecoderFields, hf, megatron);
   attention_to_megatron(hf, megatron, 0, 2048);
@@ -51,10 +53,7 @@ void Olmo1::to_megatron(Config hf, Config megatron, Notes) {
   megatron.set("layernorm_epsilon", kEpsilon);
   if (hf.has("clip_qkv")) throw Failure("clip_qkv is " + std::to_string(hf.number("clip_qkv")) + "; Megatron-Core clips no queries, keys and values: only null can be represented");
   if (hf.flag("attention_bias")) throw Failure("attention_bias is true; Megatron would give the linear layers of the mlp a bias, too");
-  const auto rope = rope_of(hf, 10000.0);
-  megatron.set("rotary_base", rope.theta);
-  if (rope.type == "linear") megatron.set("seq_len_interpolation_factor", hf.number(rope.at + ".factor"));
-  else if (rope.type != "default") throw Failure(rope.at + " is of type " + rope.type + "; OLMo has linear and default");
+  rope_to_megatron(hf, megatron, notes, kRope);
 }
 
 void Olmo1::to_hugging_face(Config megatron, Config hf, Notes) {
@@ -66,8 +65,8 @@ void Olmo1::to_hugging_face(Config megatron, Config hf, Notes) {
   hf.set_null("rms_norm_eps");
   hf.set_null("clip_qkv");
   hf.set("attention_bias", false);
-  hf.set("rope_theta", megatron.number("rotary_base", 10000.0));
-  if (megatron.has("seq_len_interpolation_factor")) {
+  hf.set("rope_theta", megatron.number("rotary_base", kRope.theta));
+  if (megatron.has("seq_len_interpolation_factor")) {  // its config class knows the older name of the type alone
     hf.set("rope_scaling.type", "linear");
     hf.set("rope_scaling.factor", megatron.number("seq_len_interpolation_factor"));
   } else {
@@ -89,7 +88,7 @@ void Olmo1::forward_hugging_face(const Config& c, Forward& run) {
   const auto heads = attention_heads(c), width = head_width(c);
   const forward::Attention attention{.heads = heads, .groups = c.integer("num_key_value_heads", heads), .width = width, .values = width,
                                      .scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(width)))};
-  const auto rotary = forward::stated_rotary(c, 10000.0, width);
+  const auto rotary = forward::stated_rotary(c, kRope.theta, width);
   const auto normed = [](const forward::Matrix& x) { return forward::layer_norm(x, {}, {}, {.epsilon = static_cast<float>(kEpsilon)}); };
   auto x = run.embedded("model.embed_tokens.weight");
   run.state(-1, x);

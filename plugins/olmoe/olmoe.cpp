@@ -10,7 +10,7 @@
 #include <weighbridge/forward/separate_mixture.hpp>
 #include <weighbridge/forward/stated_rotary.hpp>
 #include <weighbridge/grouped_attention.hpp>
-#include <weighbridge/rotary_translation.hpp>
+#include <weighbridge/rope_translation.hpp>
 
 #include <cmath>
 #include <cstdint>
@@ -23,7 +23,8 @@ using namespace weighbridge;
 
 // Where a config.json does not say.
 constexpr std::int64_t kContext = 4096, kExperts = 64, kChosen = 8;
-constexpr double kTheta = 10000.0, kEpsilon = 1e-5;
+constexpr auto kRope = yarn_alone(10000.0);
+constexpr double kEpsilon = 1e-5;
 constexpr std::string_view kLayerSpec = "megatron.bridge.models.olmoe.olmoe_provider.olmoe_layer_spec";
 
 GroupedAttention attention_of(const Config& c) {
@@ -60,7 +61,7 @@ struct Olmoe {
     megatron.set("layernorm_epsilon", hf.number("rms_norm_eps", kEpsilon));
     dtype_to_megatron(hf, megatron);
     megatron.set("autocast_dtype", "bfloat16");  // whatever the weights are
-    rotary_to_megatron(hf, megatron, notes, kTheta, turned_share(hf));
+    rope_of_a_part_to_megatron(hf, megatron, notes, kRope, turned_share(hf));
     megatron.set("qk_layernorm", true);
     megatron.set("add_qkv_bias", false);
     megatron.set("persist_layer_norm", true);
@@ -83,7 +84,7 @@ struct Olmoe {
     weighbridge::to_hugging_face(kDecoderFields, megatron, hf);
     attention_to_hugging_face(megatron, hf);
     dtype_to_hugging_face(megatron, hf);
-    rotary_to_hugging_face(megatron, hf, kTheta);
+    rope_to_hugging_face(megatron, hf, kRope);
     hf.set("num_experts", megatron.integer("num_moe_experts"));
     hf.set("num_experts_per_tok", megatron.integer("moe_router_topk", 2));
     hf.set("router_aux_loss_coef", megatron.number("moe_aux_loss_coeff", 0.0));
@@ -127,7 +128,7 @@ struct Olmoe {
     const auto a = attention_of(c);
     const forward::Attention core{.heads = a.heads, .groups = a.groups, .width = a.width, .values = a.width,
                                   .scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(a.width)))};
-    const auto rotary = forward::stated_rotary(c, kTheta, a.width);
+    const auto rotary = forward::stated_rotary(c, kRope.theta, a.width);
     const forward::Norm norm{.epsilon = static_cast<float>(c.number("rms_norm_eps", kEpsilon))};
     const forward::Routing routing{.score = forward::Score::softmax, .chosen = c.integer("num_experts_per_tok", kChosen),
                                    .normalised = c.flag("norm_topk_prob")};

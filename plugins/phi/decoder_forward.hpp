@@ -13,7 +13,7 @@ namespace phi {
 
 inline forward::Rotary rotary_of(const Config& c, std::int64_t width, std::int64_t length) {
   const auto rope = rope_of(c, 10000.0);
-  const auto features = turned_features(width, rotary_share(c));
+  const auto features = turned_features(width, turned_share(c));
   return is_longrope(rope) ? stated_longrope(c, rope, features, length) : forward::Rotary{forward::frequencies_of(rope.theta, features)};
 }
 

@@ -2,6 +2,7 @@
 // The rotary embedding of Phi: of a part of each head, and stretched by LongRoPE, a factor for every frequency.
 
 #include <weighbridge/forward/rotary.hpp>
+#include <weighbridge/rope_translation.hpp>
 #include <weighbridge/translation.hpp>
 
 #include <cmath>
@@ -13,8 +14,6 @@
 namespace phi {
 
 using namespace weighbridge;
-
-inline double rotary_share(const Config& hf) { return hf.number("partial_rotary_factor", hf.number("rope_parameters.partial_rotary_factor", 1.0)); }
 
 // Features of a head that are turned: as many as both sides' programs make of the share.
 inline std::int64_t turned_features(std::int64_t width, double share) {
@@ -47,7 +46,7 @@ inline void rope_to_megatron(const Config& hf, const Config& megatron, const Not
   megatron.set("rotary_base", rope.theta);
   if (rope.type == "default") return;
   if (!is_longrope(rope)) throw Failure(rope.at + " is of type " + rope.type + "; Phi has longrope and default");
-  const auto features = turned_features(head_width(hf), rotary_share(hf));
+  const auto features = turned_features(head_width(hf), turned_share(hf));
   for (const auto* name : {"short_factor", "long_factor"})
     if (const auto path = rope.at + "." + name; hf.find_count(path).value_or(0) != (features + 1) / 2)
       throw Failure(path + " should be a list of " + std::to_string((features + 1) / 2) + " numbers, one for every frequency");

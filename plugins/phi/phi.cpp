@@ -56,7 +56,7 @@ struct Phi3 {
     megatron.set("hidden_dropout", hf.number("resid_pdrop", 0.0));
     if (const auto dropout = hf.number("embd_pdrop", 0.0); dropout != hf.number("resid_pdrop", 0.0))
       notes("embd_pdrop differs from resid_pdrop; Megatron has one hidden_dropout for both and gets resid_pdrop");
-    megatron.set("rotary_percent", phi::rotary_share(hf));
+    megatron.set("rotary_percent", turned_share(hf));
     if (const auto window = hf.find_integer("sliding_window")) {
       megatron.set_list("window_size");
       megatron.set("window_size.0", *window - 1);  // the query's own key counts on the other side

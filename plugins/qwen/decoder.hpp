@@ -4,6 +4,7 @@
 //   Llama's block; Qwen2 has a bias in q, k and v, Qwen3 an RMSNorm over each head of q and k.
 
 #include <weighbridge/family.hpp>
+#include <weighbridge/rope_translation.hpp>
 #include <weighbridge/translation.hpp>
 
 #include <cstdint>
@@ -15,6 +16,8 @@ namespace qwen {
 using namespace weighbridge;
 
 enum class Generation : std::uint8_t { qwen2 = 1, qwen3 };
+
+inline constexpr RopeScalings kRope{.theta = 10000.0, .known = "Qwen has default and yarn", .yarn = RopeScalings::Yarn::stated};
 
 // Where a config.json leaves them out, classes differ about groups and width.
 struct Heads {
@@ -53,7 +56,7 @@ inline void outer_equations(const Config& c, const Model& model) {
   output_layer(model, c.flag("tie_word_embeddings"), rows, hidden);
 }
 
-inline void config_to_megatron(const Config& hf, const Config& megatron, const Heads& heads, Generation generation) {
+inline void config_to_megatron(const Config& hf, const Config& megatron, const Notes& notes, const Heads& heads, Generation generation) {
   dense_decoder(megatron);
   to_megatron(kDecoderFields, hf, megatron);
   attention_to_megatron(hf, megatron, heads.groups, 32768);
@@ -65,13 +68,7 @@ inline void config_to_megatron(const Config& hf, const Config& megatron, const H
   if (generation == Generation::qwen3 && hf.flag("attention_bias"))
     throw Failure("attention_bias is true; Qwen3 has no biases in its equations");
   if (hf.flag("use_sliding_window")) throw Failure("use_sliding_window is true; Megatron's window would be the same in every layer");
-  const auto rope = rope_of(hf, 10000.0);
-  megatron.set("rotary_base", rope.theta);
-  if (rope.type == "yarn") {
-    yarn_to_megatron(hf, rope.at, megatron);
-  } else if (rope.type != "default") {
-    throw Failure(rope.at + " is of type " + rope.type + "; Qwen has default and yarn");
-  }
+  rope_to_megatron(hf, megatron, notes, kRope);
 }
 
 inline void config_to_hugging_face(const Config& megatron, const Config& hf) {
@@ -79,12 +76,7 @@ inline void config_to_hugging_face(const Config& megatron, const Config& hf) {
   attention_to_hugging_face(megatron, hf);
   dtype_to_hugging_face(megatron, hf);
   hf.set("use_sliding_window", false);
-  hf.set("rope_theta", megatron.number("rotary_base", 10000.0));
-  if (is_yarn(megatron)) {
-    yarn_to_hugging_face(megatron, hf);
-  } else {
-    hf.set_null("rope_scaling");
-  }
+  rope_to_hugging_face(megatron, hf, kRope);
 }
 
 inline constexpr std::string_view layers_one_by_one = "megatron.core.models.gpt.gpt_layer_specs.get_gpt_decoder_block_spec";

@@ -38,8 +38,8 @@ struct Qwen2 {
   static constexpr std::string_view architectures[] = {"Qwen2ForCausalLM"};
   static constexpr std::string_view model_types[] = {"qwen2"};
 
-  static void to_megatron(Config hf, Config megatron, Notes) {
-    qwen::config_to_megatron(hf, megatron, heads_of(hf, Generation::qwen2), Generation::qwen2);
+  static void to_megatron(Config hf, Config megatron, Notes notes) {
+    qwen::config_to_megatron(hf, megatron, notes, heads_of(hf, Generation::qwen2), Generation::qwen2);
   }
   static void to_hugging_face(Config megatron, Config hf, Notes) { qwen::config_to_hugging_face(megatron, hf); }
   static bool recognises(const Config& megatron) { return is_dense(megatron, Generation::qwen2); }
@@ -53,8 +53,8 @@ struct Qwen3 {
   static constexpr std::string_view architectures[] = {"Qwen3ForCausalLM"};
   static constexpr std::string_view model_types[] = {"qwen3"};
 
-  static void to_megatron(Config hf, Config megatron, Notes) {
-    qwen::config_to_megatron(hf, megatron, heads_of(hf, Generation::qwen3), Generation::qwen3);
+  static void to_megatron(Config hf, Config megatron, Notes notes) {
+    qwen::config_to_megatron(hf, megatron, notes, heads_of(hf, Generation::qwen3), Generation::qwen3);
   }
   static void to_hugging_face(Config megatron, Config hf, Notes) {
     qwen::config_to_hugging_face(megatron, hf);

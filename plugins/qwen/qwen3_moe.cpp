@@ -69,7 +69,7 @@ void Qwen3Moe::equations(const Config& c, Model& model) {
 }
 
 void Qwen3Moe::to_megatron(Config hf, Config megatron, Notes notes) {
-  config_to_megatron(hf, megatron, heads_of(hf), Generation::qwen3);
+  config_to_megatron(hf, megatron, notes, heads_of(hf), Generation::qwen3);
   megatron.set("num_moe_experts", experts_of(hf));
   megatron.set("moe_ffn_hidden_size", expert_width(hf));
   megatron.set("moe_router_topk", hf.integer("num_experts_per_tok", 8));

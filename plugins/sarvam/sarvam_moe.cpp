@@ -7,6 +7,7 @@
 
 #include <weighbridge/forward/megatron_gpt.hpp>
 #include <weighbridge/forward/stated_rotary.hpp>
+#include <weighbridge/rope_translation.hpp>
 
 #include <cmath>
 #include <string>
@@ -17,6 +18,7 @@ namespace sarvam {
 namespace {
 
 constexpr std::int64_t kGroups = 4, kContext = 4096;  // where a config.json does not say
+constexpr RopeScalings kRope{.theta = 10000.0, .known = "the plugin translates default and yarn", .yarn = RopeScalings::Yarn::stated};
 
 struct Heads {
   std::int64_t hidden{}, count{}, groups{}, width{};
@@ -98,10 +100,7 @@ void Moe::to_megatron(Config hf, Config megatron, Notes notes) {
   if (hf.flag("use_bias")) throw Failure("use_bias is true; Megatron's biases of linear layers would be in the mlp, too");
   for (const auto* share : {"partial_rotary_factor", "rope_parameters.partial_rotary_factor"})
     if (hf.number(share, 1.0) != 1.0) throw Failure(std::string{share} + " is not 1; heads of Sarvam are turned whole");
-  const auto rope = rope_of(hf, 10000.0);
-  megatron.set("rotary_base", rope.theta);
-  if (rope.type == "yarn") yarn_to_megatron(hf, rope.at, megatron);
-  else if (rope.type != "default") throw Failure(rope.at + " is of type " + rope.type + "; the plugin translates default and yarn");
+  rope_to_megatron(hf, megatron, notes, kRope);
 }
 
 void Moe::to_hugging_face(Config megatron, Config hf, Notes) {
@@ -113,9 +112,7 @@ void Moe::to_hugging_face(Config megatron, Config hf, Notes) {
   hf.set("use_qk_norm", megatron.flag("qk_layernorm"));
   hf.set("router_dtype", "fp32");
   hf.set("moe_shared_expert_intermediate_size", megatron.integer("moe_shared_expert_intermediate_size", 0));
-  hf.set("rope_theta", megatron.number("rotary_base", 10000.0));
-  if (is_yarn(megatron)) yarn_to_hugging_face(megatron, hf);
-  else hf.set_null("rope_scaling");
+  rope_to_hugging_face(megatron, hf, kRope);
 }
 
 // Only its own provider tells it from other mixtures with shared experts; Megatron-LM's arguments do not.
@@ -123,7 +120,7 @@ bool Moe::recognises(const Config& megatron) { return is_built_by(megatron, "Sar
 
 void Moe::forward_hugging_face(const Config& c, Forward& run) {
   const auto heads = heads_of(c);
-  const auto rotary = forward::stated_rotary(c, 10000.0, heads.width);
+  const auto rotary = forward::stated_rotary(c, kRope.theta, heads.width);
   const auto groups = groups_of(c);
   const forward::Norm norm{.epsilon = static_cast<float>(c.number("rms_norm_eps", 1e-6))};
   auto x = run.embedded("model.word_embeddings.weight");

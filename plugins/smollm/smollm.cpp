@@ -4,6 +4,7 @@
 
 #include <weighbridge/family.hpp>
 #include <weighbridge/forward/megatron_gpt.hpp>
+#include <weighbridge/rope_translation.hpp>
 #include <weighbridge/translation.hpp>
 
 #include <string>
@@ -14,6 +15,9 @@
 namespace {
 
 using namespace weighbridge;
+
+constexpr RopeScalings kRope{.theta = smollm::kTheta, .known = "SmolLM3 has default, linear and yarn", .linear = true,
+                             .yarn = RopeScalings::Yarn::with_rounding};
 
 void layer_equations(const Config& c, const MegatronLayer& decoder, const HuggingFaceLayer& hf) {
   const auto hidden = c.integer("hidden_size"), ffn = c.integer("intermediate_size"), groups = smollm::groups_of(c);
@@ -35,31 +39,6 @@ void layer_equations(const Config& c, const MegatronLayer& decoder, const Huggin
   decoder["mlp.linear_fc2.bias"] = replicated(hf("mlp.down_proj.bias", {hidden}));
 }
 
-void rope_to_megatron(const Config& hf, const Config& megatron) {
-  const auto rope = rope_of(hf, smollm::kTheta);
-  megatron.set("rotary_base", rope.theta);
-  if (rope.type == "linear") {
-    megatron.set("seq_len_interpolation_factor", hf.number(rope.at + ".factor"));
-  } else if (rope.type == "yarn") {
-    yarn_to_megatron(hf, rope.at, megatron);
-    megatron.set("yarn_correction_range_round_to_int", hf.flag(rope.at + ".truncate", true));
-  } else if (rope.type != "default") {
-    throw Failure(rope.at + " is of type " + rope.type + "; SmolLM3 has default, linear and yarn");
-  }
-}
-
-void rope_to_hugging_face(const Config& megatron, const Config& hf) {
-  hf.set("rope_theta", megatron.number("rotary_base", smollm::kTheta));
-  if (megatron.has("seq_len_interpolation_factor")) {
-    hf.set("rope_scaling.rope_type", "linear");
-    hf.set("rope_scaling.factor", megatron.number("seq_len_interpolation_factor"));
-  } else if (is_yarn(megatron)) {
-    yarn_to_hugging_face(megatron, hf);
-  } else {
-    hf.set_null("rope_scaling");
-  }
-}
-
 struct SmolLM3 {
   static constexpr std::string_view id = "smollm3";
   static constexpr std::string_view architectures[] = {"SmolLM3ForCausalLM"};
@@ -73,7 +52,7 @@ struct SmolLM3 {
     output_layer(model, smollm::is_tied(c), rows, hidden);
   }
 
-  static void to_megatron(Config hf, Config megatron, Notes) {
+  static void to_megatron(Config hf, Config megatron, Notes notes) {
     dense_decoder(megatron);
     weighbridge::to_megatron(kDecoderFields, hf, megatron);
     megatron.set("share_embeddings_and_output_weights", smollm::is_tied(hf));
@@ -82,7 +61,7 @@ struct SmolLM3 {
     const bool attention_bias = hf.flag("attention_bias"), mlp_bias = hf.flag("mlp_bias");
     if (attention_bias != mlp_bias) throw Failure("attention_bias and mlp_bias differ; Megatron's add_bias_linear gives both or neither a bias");
     megatron.set("add_bias_linear", attention_bias);
-    rope_to_megatron(hf, megatron);
+    rope_to_megatron(hf, megatron, notes, kRope);
     smollm::kinds_to_megatron(hf, megatron);
   }
 
@@ -92,7 +71,7 @@ struct SmolLM3 {
     dtype_to_hugging_face(megatron, hf);
     hf.set("attention_bias", megatron.flag("add_bias_linear"));
     hf.set("mlp_bias", megatron.flag("add_bias_linear"));
-    rope_to_hugging_face(megatron, hf);
+    rope_to_hugging_face(megatron, hf, kRope);
     smollm::kinds_to_hugging_face(megatron, hf);
   }
 

@@ -6,6 +6,7 @@
 #include <weighbridge/forward/megatron_gpt.hpp>
 #include <weighbridge/forward/separate_projections.hpp>
 #include <weighbridge/forward/stated_rotary.hpp>
+#include <weighbridge/rope_translation.hpp>
 #include <weighbridge/translation.hpp>
 
 #include <cmath>
@@ -16,6 +17,9 @@ namespace {
 using namespace weighbridge;
 
 constexpr std::int64_t kGroups = 2, kContext = 4096;  // where a config.json does not say
+
+constexpr RopeScalings kRope{.theta = 10000.0, .known = "StarCoder2 has default, linear and yarn", .linear = true,
+                             .yarn = RopeScalings::Yarn::with_rounding};
 
 bool is_tied(const Config& hf) { return hf.flag("tie_word_embeddings", true); }
 bool has_biases(const Config& hf) { return hf.flag("use_bias", true); }
@@ -65,31 +69,6 @@ std::string_view activation_in_megatron(const Config& hf) {
   throw Failure("hidden_act is " + name + "; StarCoder2 computes with gelu_pytorch_tanh or gelu");
 }
 
-void rope_to_megatron(const Config& hf, const Config& megatron) {
-  const auto rope = rope_of(hf, 10000.0);
-  megatron.set("rotary_base", rope.theta);
-  if (rope.type == "linear") {
-    megatron.set("seq_len_interpolation_factor", hf.number(rope.at + ".factor"));
-  } else if (rope.type == "yarn") {
-    yarn_to_megatron(hf, rope.at, megatron);
-    megatron.set("yarn_correction_range_round_to_int", hf.flag(rope.at + ".truncate", true));
-  } else if (rope.type != "default") {
-    throw Failure(rope.at + " is of type " + rope.type + "; StarCoder2 has default, linear and yarn");
-  }
-}
-
-void rope_to_hugging_face(const Config& megatron, const Config& hf) {
-  hf.set("rope_theta", megatron.number("rotary_base", 10000.0));
-  if (megatron.has("seq_len_interpolation_factor")) {
-    hf.set("rope_scaling.rope_type", "linear");
-    hf.set("rope_scaling.factor", megatron.number("seq_len_interpolation_factor"));
-  } else if (is_yarn(megatron)) {
-    yarn_to_hugging_face(megatron, hf);
-  } else {
-    hf.set_null("rope_scaling");
-  }
-}
-
 struct Starcoder2 {
   static constexpr std::string_view id = "starcoder2";
   static constexpr std::string_view architectures[] = {"Starcoder2ForCausalLM"};
@@ -120,7 +99,7 @@ struct Starcoder2 {
       if (const auto type = hf.string(name, only); type != only) throw Failure(std::string{name} + " is " + type + "; StarCoder2 has " + only);
     if (hf.number("embedding_dropout", 0.0) != hf.number("residual_dropout", 0.0))
       notes("embedding_dropout differs from residual_dropout; Megatron has one hidden_dropout for both and gets residual_dropout");
-    rope_to_megatron(hf, megatron);
+    rope_to_megatron(hf, megatron, notes, kRope);
     if (const auto window = hf.find_integer("sliding_window")) {
       megatron.set_list("window_size");
       megatron.set("window_size.0", *window - 1);  // the query's own key counts on the other side
@@ -138,7 +117,7 @@ struct Starcoder2 {
     hf.set("norm_type", "layer_norm");
     hf.set("mlp_type", "default");
     hf.set("use_cache", true);
-    rope_to_hugging_face(megatron, hf);
+    rope_to_hugging_face(megatron, hf, kRope);
     if (megatron.has("window_size.0")) hf.set("sliding_window", megatron.integer("window_size.0") + 1);
     else hf.set_null("sliding_window");
   }
@@ -159,7 +138,7 @@ struct Starcoder2 {
     const auto heads = attention_heads(c), width = head_width(c);
     const forward::Attention attention{.heads = heads, .groups = c.integer("num_key_value_heads", kGroups), .width = width, .values = width,
                                        .scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(width))), .window = c.integer("sliding_window", 0)};
-    const auto rotary = forward::stated_rotary(c, 10000.0, width);
+    const auto rotary = forward::stated_rotary(c, kRope.theta, width);
     const auto activation = forward::activation_named(c.string("hidden_act", "gelu_pytorch_tanh"));
     const forward::Norm norm{.epsilon = static_cast<float>(c.number("norm_epsilon", 1e-5))};
     const auto normed = [&](const forward::Matrix& x, const std::string& name) {
