@@ -5,7 +5,6 @@
 #include <weighbridge/forward/separate_projections.hpp>
 #include <weighbridge/forward/stated_rotary.hpp>
 
-#include <cmath>
 #include <string>
 
 #include "geometry.hpp"
@@ -27,8 +26,7 @@ forward::Matrix attention(const Forward& run, const std::string& at, const forwa
   }
   forward::rotate(q, g.width, run.length(), rotary);
   forward::rotate(k, g.width, run.length(), rotary);
-  const forward::Attention core{.heads = g.heads, .groups = g.groups, .width = g.width, .values = g.width,
-                                .scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(g.width)))};
+  const auto core = forward::grouped_queries(g.heads, g.groups, g.width);
   return run.module(at + "dense.", forward::attend(q, k, forward::columns(all, query + key, key), run.length(), core));
 }
 

@@ -10,7 +10,6 @@
 #include <weighbridge/forward/stated_rotary.hpp>
 #include <weighbridge/rope_translation.hpp>
 
-#include <cmath>
 #include <string>
 
 #include "exaone_moe.hpp"
@@ -92,9 +91,7 @@ struct Exaone4 {
     run.state(-1, x);
     for (std::int64_t i = 0; i < layers; ++i) {
       const auto layer = "model.layers." + std::to_string(i) + ".";
-      const forward::Attention attention{.heads = heads, .groups = c.integer("num_key_value_heads", kGroups), .width = width, .values = width,
-                                         .scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(width))),
-                                         .window = kinds.has_window(i) ? *kinds.window : 0};
+      const auto attention = forward::grouped_queries(heads, c.integer("num_key_value_heads", kGroups), width, kinds.has_window(i) ? *kinds.window : 0);
       const auto positions = kinds.has_positions(i) ? rotary : forward::Rotary{};
       forward::add(x, normed(forward::separate_attention(run, layer + "self_attn.", x, attention, positions, norm), layer + "post_attention_layernorm.weight"));
       forward::add(x, normed(forward::separate_gated(run, layer + "mlp.", x), layer + "post_feedforward_layernorm.weight"));

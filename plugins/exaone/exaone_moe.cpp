@@ -12,7 +12,6 @@
 #include <weighbridge/forward/stated_rotary.hpp>
 #include <weighbridge/rope_translation.hpp>
 
-#include <cmath>
 #include <string>
 #include <vector>
 
@@ -244,9 +243,7 @@ void ExaoneMoe::forward_hugging_face(const Config& c, Forward& run) {
   forward::pre_norm_decoder(
       c, run,
       [&](std::int64_t layer, const std::string& at, const forward::Matrix& x) {
-        const forward::Attention attention{.heads = attention_heads(c), .groups = c.integer("num_key_value_heads", kGroups), .width = width, .values = width,
-                                           .scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(width))),
-                                           .window = kinds.has_window(layer) ? *kinds.window : 0};
+        const auto attention = forward::grouped_queries(attention_heads(c), c.integer("num_key_value_heads", kGroups), width, kinds.has_window(layer) ? *kinds.window : 0);
         return forward::separate_attention(run, at, x, attention, kinds.has_positions(layer) ? rotary : forward::Rotary{}, norm);
       },
       [&](std::int64_t layer, const std::string& at, const forward::Matrix& x) {

@@ -49,8 +49,7 @@ struct OfLayer {
 };
 
 OfLayer everywhere(const Config& c, const Sizes& sizes) {
-  return {{.heads = sizes.heads, .groups = sizes.groups, .width = sizes.width, .values = sizes.width,
-           .scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(sizes.width)))},
+  return {forward::grouped_queries(sizes.heads, sizes.groups, sizes.width),
           forward::stated_rotary(c, 10000.0, sizes.width)};
 }
 

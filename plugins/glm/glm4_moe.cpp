@@ -9,7 +9,6 @@
 #include <weighbridge/forward/stated_rotary.hpp>
 #include <weighbridge/rope_translation.hpp>
 
-#include <cmath>
 #include <optional>
 #include <string>
 
@@ -103,8 +102,7 @@ void Glm4Moe::equations(const Config& c, Model& model) {
 
 void Glm4Moe::forward_hugging_face(const Config& c, Forward& run) {
   const auto a = attention_of(c);
-  const forward::Attention attention{.heads = a.heads, .groups = a.groups, .width = a.width, .values = a.width,
-                                     .scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(a.width)))};
+  const auto attention = forward::grouped_queries(a.heads, a.groups, a.width);
   const auto rotary = forward::stated_rotary(c, kRope.theta, static_cast<std::int64_t>(static_cast<double>(a.width) * rotary_share(c)));
   const forward::Norm of_heads{.epsilon = static_cast<float>(c.number("rms_norm_eps", kEpsilon))};
   const auto kinds = layer_kinds(c, kGlm4Moe);

@@ -5,7 +5,6 @@
 #include <weighbridge/forward/pre_norm_decoder.hpp>
 #include <weighbridge/forward/stated_rotary.hpp>
 
-#include <cmath>
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -47,8 +46,7 @@ inline forward::Rotary rotary_of(const Config& c, std::int64_t width) {
 
 inline void forward_model(const Config& c, const Forward& run, const std::function<bool(std::int64_t layer)>& slides) {
   const auto heads = attention_heads(c), width = c.integer("head_dim", 64);
-  forward::Attention attention{.heads = heads, .groups = c.integer("num_key_value_heads", 8), .width = width, .values = width,
-                               .scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(width)))};
+  auto attention = forward::grouped_queries(heads, c.integer("num_key_value_heads", 8), width);
   const auto rotary = rotary_of(c, width);
   forward::pre_norm_decoder(
       c, run,

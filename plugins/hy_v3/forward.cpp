@@ -4,7 +4,6 @@
 #include <weighbridge/forward/pre_norm_decoder.hpp>
 #include <weighbridge/forward/stated_rotary.hpp>
 
-#include <cmath>
 #include <string>
 
 #include "geometry.hpp"
@@ -29,8 +28,7 @@ forward::Matrix mixture(const Config& c, const Forward& run, const std::string& 
 void forward_hugging_face(const Config& c, const Forward& run) {
   const auto g = geometry_of(c);
   const auto& a = g.attention;
-  const forward::Attention core{.heads = a.heads, .groups = a.groups, .width = a.width, .values = a.width,
-                                .scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(a.width)))};
+  const auto core = forward::grouped_queries(a.heads, a.groups, a.width);
   const auto rotary = forward::stated_rotary(c, kRope.theta, a.width);
   const forward::Norm norm{.epsilon = static_cast<float>(c.number("rms_norm_eps", kEpsilon))};
   forward::pre_norm_decoder(

@@ -10,7 +10,6 @@
 #include <weighbridge/rope_translation.hpp>
 #include <weighbridge/translation.hpp>
 
-#include <cmath>
 #include <string>
 
 #include "mimo_v2_flash.hpp"
@@ -54,8 +53,7 @@ Tensor embedding_first(const Tensor& input, std::int64_t hidden) {
 
 void forward_model(const Config& c, const Forward& run) {
   const auto width = head_width(c);
-  const forward::Attention attention{.heads = attention_heads(c), .groups = c.integer("num_key_value_heads", kGroups), .width = width, .values = width,
-                                     .scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(width)))};
+  const auto attention = forward::grouped_queries(attention_heads(c), c.integer("num_key_value_heads", kGroups), width);
   const auto rotary = forward::stated_rotary(c, kRope.theta, width);
   forward::pre_norm_decoder(
       c, run, [&](std::int64_t, const std::string& at, const forward::Matrix& x) { return forward::separate_attention(run, at, x, attention, rotary); },

@@ -149,8 +149,7 @@ struct MiniMax {
 
   static void forward_hugging_face(const Config& c, Forward& run) {
     const auto a = attention_of(c);
-    const forward::Attention core{.heads = a.heads, .groups = a.groups, .width = a.width, .values = a.width,
-                                  .scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(a.width)))};
+    const auto core = forward::grouped_queries(a.heads, a.groups, a.width);
     const auto rotary = forward::stated_rotary(c, kRope.theta, static_cast<std::int64_t>(static_cast<double>(a.width) * share_of(c)));
     const forward::Norm norm{.epsilon = static_cast<float>(c.number("rms_norm_eps", 1e-6))};
     forward::pre_norm_decoder(

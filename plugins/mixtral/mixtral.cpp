@@ -10,7 +10,6 @@
 #include <weighbridge/forward/stated_rotary.hpp>
 #include <weighbridge/rope_translation.hpp>
 
-#include <cmath>
 #include <string>
 
 namespace {
@@ -126,8 +125,7 @@ struct Mixtral {
 
   static void forward_hugging_face(const Config& c, Forward& run) {
     const auto width = head_width(c);
-    const forward::Attention attention{.heads = attention_heads(c), .groups = groups_of(c), .width = width, .values = width,
-                                       .scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(width))), .window = c.integer("sliding_window", 0)};
+    const auto attention = forward::grouped_queries(attention_heads(c), groups_of(c), width, c.integer("sliding_window", 0));
     const auto rotary = forward::stated_rotary(c, kRope.theta, width, kRope.slowed);
     const forward::Norm norm{.epsilon = static_cast<float>(c.number("rms_norm_eps", kEpsilon))};
     const forward::Routing routing{.score = forward::Score::softmax, .chosen = c.integer("num_experts_per_tok", kChosen), .normalised = true};

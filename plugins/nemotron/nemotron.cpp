@@ -9,7 +9,6 @@
 #include <weighbridge/rope_translation.hpp>
 #include <weighbridge/translation.hpp>
 
-#include <cmath>
 #include <string>
 #include <utility>
 
@@ -127,8 +126,7 @@ struct Nemotron {
 
   static void forward_hugging_face(const Config& c, Forward& run) {
     const auto heads = attention_heads(c), width = head_width(c);
-    const forward::Attention attention{.heads = heads, .groups = c.integer("num_key_value_heads", heads), .width = width, .values = width,
-                                       .scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(width)))};
+    const auto attention = forward::grouped_queries(heads, c.integer("num_key_value_heads", heads), width);
     const auto rope = rope_of(c, kRope.theta);
     auto frequencies = forward::frequencies_of(rope.theta, static_cast<std::int64_t>(static_cast<double>(width) * turned_part(c)));
     if (rope.type == "linear") frequencies = forward::interpolated(std::move(frequencies), c.number(rope.at + ".factor"));

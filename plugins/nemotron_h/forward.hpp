@@ -5,7 +5,6 @@
 #include <weighbridge/forward/mixture.hpp>
 #include <weighbridge/forward/separate_projections.hpp>
 
-#include <cmath>
 #include <cstdint>
 #include <string>
 
@@ -46,8 +45,7 @@ inline forward::Matrix forward_mixture(const Config& c, const Forward& run, cons
 }
 
 inline void forward_model(const Config& c, const Forward& run, const Parts& parts) {
-  const forward::Attention attention{.heads = parts.heads, .groups = parts.groups, .width = parts.width, .values = parts.width,
-                                     .scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(parts.width)))};
+  const auto attention = forward::grouped_queries(parts.heads, parts.groups, parts.width);
   const auto epsilon = static_cast<float>(c.number("layer_norm_epsilon", c.number("rms_norm_eps", 1e-5)));
   const auto least_step = static_cast<float>(c.number("mamba_dt_min", c.number("time_step_min", 0.001)));
   const forward::Norm norm{.epsilon = epsilon};

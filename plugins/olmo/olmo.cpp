@@ -138,8 +138,7 @@ void window_to_hugging_face(const Config& megatron, const Config& hf) {
 template <class Window>
 void forward_decoder(const Config& c, const Forward& run, Window&& window) {
   const auto heads = attention_heads(c), width = head_width(c);
-  forward::Attention attention{.heads = heads, .groups = c.integer("num_key_value_heads", heads), .width = width, .values = width,
-                               .scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(width)))};
+  auto attention = forward::grouped_queries(heads, c.integer("num_key_value_heads", heads), width);
   const auto rotary = forward::stated_rotary(c, kRope.theta, width);
   const forward::Norm norm{.epsilon = static_cast<float>(c.number("rms_norm_eps", kEpsilon))};
   const auto normed = [&](const forward::Matrix& x, const std::string& name) { return forward::rms_norm(x, run.values(name), norm); };

@@ -6,7 +6,6 @@
 #include <weighbridge/rope_translation.hpp>
 #include <weighbridge/translation.hpp>
 
-#include <cmath>
 #include <string>
 
 namespace olmo {
@@ -86,8 +85,7 @@ bool Olmo1::recognises(const Config& megatron) {
 
 void Olmo1::forward_hugging_face(const Config& c, Forward& run) {
   const auto heads = attention_heads(c), width = head_width(c);
-  const forward::Attention attention{.heads = heads, .groups = c.integer("num_key_value_heads", heads), .width = width, .values = width,
-                                     .scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(width)))};
+  const auto attention = forward::grouped_queries(heads, c.integer("num_key_value_heads", heads), width);
   const auto rotary = forward::stated_rotary(c, kRope.theta, width);
   const auto normed = [](const forward::Matrix& x) { return forward::layer_norm(x, {}, {}, {.epsilon = static_cast<float>(kEpsilon)}); };
   auto x = run.embedded("model.embed_tokens.weight");

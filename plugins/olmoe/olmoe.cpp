@@ -12,7 +12,6 @@
 #include <weighbridge/grouped_attention.hpp>
 #include <weighbridge/rope_translation.hpp>
 
-#include <cmath>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -126,8 +125,7 @@ struct Olmoe {
 
   static void forward_hugging_face(const Config& c, Forward& run) {
     const auto a = attention_of(c);
-    const forward::Attention core{.heads = a.heads, .groups = a.groups, .width = a.width, .values = a.width,
-                                  .scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(a.width)))};
+    const auto core = forward::grouped_queries(a.heads, a.groups, a.width);
     const auto rotary = forward::stated_rotary(c, kRope.theta, a.width);
     const forward::Norm norm{.epsilon = static_cast<float>(c.number("rms_norm_eps", kEpsilon))};
     const forward::Routing routing{.score = forward::Score::softmax, .chosen = c.integer("num_experts_per_tok", kChosen),

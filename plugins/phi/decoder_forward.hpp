@@ -3,7 +3,6 @@
 
 #include <weighbridge/forward/pre_norm_decoder.hpp>
 
-#include <cmath>
 #include <cstdint>
 #include <string>
 
@@ -19,8 +18,7 @@ inline forward::Rotary rotary_of(const Config& c, std::int64_t width, std::int64
 
 inline void forward_decoder(const Config& c, const Forward& run) {
   const auto heads = attention_heads(c), width = head_width(c), groups = c.integer("num_key_value_heads", heads), ffn = c.integer("intermediate_size");
-  const forward::Attention attention{.heads = heads, .groups = groups, .width = width, .values = width,
-                                     .scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(width))), .window = c.integer("sliding_window", 0)};
+  const auto attention = forward::grouped_queries(heads, groups, width, c.integer("sliding_window", 0));
   const auto rotary = rotary_of(c, width, run.length());
   forward::pre_norm_decoder(
       c, run,

@@ -5,7 +5,6 @@
 #include <weighbridge/forward/pre_norm_decoder.hpp>
 #include <weighbridge/forward/stated_rotary.hpp>
 
-#include <cmath>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -17,8 +16,7 @@ namespace qwen {
 // `feed_forward(layer, at, x)` gives what follows the second norm; `at` is "model.layers.3.mlp.".
 template <class FeedForward>
 void forward_decoder(const Config& c, const Forward& run, const Heads& heads, Generation generation, FeedForward&& feed_forward) {
-  const forward::Attention attention{.heads = heads.count, .groups = heads.groups, .width = heads.width, .values = heads.width,
-                                     .scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(heads.width)))};
+  const auto attention = forward::grouped_queries(heads.count, heads.groups, heads.width);
   const auto rotary = forward::stated_rotary(c, 10000.0, heads.width);
   const forward::Norm norm{.epsilon = static_cast<float>(c.number("rms_norm_eps", 1e-6))};
   const auto head_norm = generation == Generation::qwen3 ? std::optional{norm} : std::nullopt;

@@ -6,7 +6,6 @@
 #include <weighbridge/forward/separate_projections.hpp>
 #include <weighbridge/forward/stated_rotary.hpp>
 
-#include <cmath>
 #include <string>
 
 namespace qwen_next {
@@ -33,8 +32,7 @@ forward::Matrix gated_attention(const Geometry& g, const Forward& run, const std
   const auto v = run.linear(at + "v_proj.weight", x), gate = of_blocks(both, g.heads, g.width, 2 * g.width);
   forward::rotate(q, g.width, run.length(), rotary);
   forward::rotate(k, g.width, run.length(), rotary);
-  auto y = forward::attend(q, k, v, run.length(), {.heads = g.heads, .groups = g.groups, .width = g.width, .values = g.width,
-                                                   .scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(g.width)))});
+  auto y = forward::attend(q, k, v, run.length(), forward::grouped_queries(g.heads, g.groups, g.width));
   for (std::size_t i = 0; i < y.values.size(); ++i) y.values[i] *= forward::sigmoid(gate.values[i]);
   return run.linear(at + "o_proj.weight", y);
 }

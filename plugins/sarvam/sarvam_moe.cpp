@@ -9,7 +9,6 @@
 #include <weighbridge/forward/stated_rotary.hpp>
 #include <weighbridge/rope_translation.hpp>
 
-#include <cmath>
 #include <string>
 
 #include "mixture.hpp"
@@ -64,8 +63,7 @@ forward::Matrix forward_attention(const Forward& run, const std::string& at, con
   }
   forward::rotate(q, h.width, run.length(), rotary);
   forward::rotate(k, h.width, run.length(), rotary);
-  const forward::Attention attention{.heads = h.count, .groups = h.groups, .width = h.width, .values = h.width,
-                                     .scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(h.width)))};
+  const auto attention = forward::grouped_queries(h.count, h.groups, h.width);
   return run.module(at + "dense.", forward::attend(q, k, forward::columns(mixed, h.query() + h.key(), h.key()), run.length(), attention));
 }
 

@@ -4,7 +4,6 @@
 #include <weighbridge/forward/separate_projections.hpp>
 #include <weighbridge/forward/stated_rotary.hpp>
 
-#include <cmath>
 #include <cstdint>
 #include <string>
 
@@ -14,8 +13,7 @@ namespace smollm {
 
 inline void forward_decoder(const Config& c, const Forward& run) {
   const auto heads = attention_heads(c), width = head_width(c);
-  forward::Attention attention{.heads = heads, .groups = groups_of(c), .width = width, .values = width,
-                               .scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(width)))};
+  auto attention = forward::grouped_queries(heads, groups_of(c), width);
   const auto rotary = forward::stated_rotary(c, kTheta, width);
   const auto kinds = kinds_of(c);
   const forward::Norm norm{.epsilon = static_cast<float>(c.number("rms_norm_eps", 1e-6))};

@@ -9,7 +9,6 @@
 #include <weighbridge/rope_translation.hpp>
 #include <weighbridge/translation.hpp>
 
-#include <cmath>
 #include <string>
 
 namespace {
@@ -136,8 +135,7 @@ struct Starcoder2 {
 
   static void forward_hugging_face(const Config& c, Forward& run) {
     const auto heads = attention_heads(c), width = head_width(c);
-    const forward::Attention attention{.heads = heads, .groups = c.integer("num_key_value_heads", kGroups), .width = width, .values = width,
-                                       .scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(width))), .window = c.integer("sliding_window", 0)};
+    const auto attention = forward::grouped_queries(heads, c.integer("num_key_value_heads", kGroups), width, c.integer("sliding_window", 0));
     const auto rotary = forward::stated_rotary(c, kRope.theta, width);
     const auto activation = forward::activation_named(c.string("hidden_act", "gelu_pytorch_tanh"));
     const forward::Norm norm{.epsilon = static_cast<float>(c.number("norm_epsilon", 1e-5))};

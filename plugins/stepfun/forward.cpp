@@ -46,8 +46,7 @@ forward::Matrix attention(const Config& c, const Forward& run, const std::string
   forward::rotate(q, heads.width, run.length(), rotary);
   forward::rotate(k, heads.width, run.length(), rotary);
   auto y = forward::attend(q, k, run.linear(at + "v_proj.weight", x), run.length(),
-                           {.heads = heads.count, .groups = heads.groups, .width = heads.width, .values = heads.width,
-                            .scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(heads.width))), .window = layer.window ? c.integer("sliding_window", 512) : 0});
+                           forward::grouped_queries(heads.count, heads.groups, heads.width, layer.window ? c.integer("sliding_window", 512) : 0));
   if (c.flag("use_head_wise_attn_gate", true)) {
     const auto gate = run.linear(at + "g_proj.weight", x);  // a number for each head
     for (std::int64_t t = 0; t < y.rows; ++t)

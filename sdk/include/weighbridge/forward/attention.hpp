@@ -27,6 +27,12 @@ struct Attention {
   const Selection* seen{};         // owned by the caller; null: all keys, or those of the window
 };
 
+// Heads of one width, whose products are divided by its square root.
+inline Attention grouped_queries(std::int64_t heads, std::int64_t groups, std::int64_t width, std::int64_t window = 0) {
+  return {.heads = heads, .groups = groups, .width = width, .values = width,
+          .scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(width))), .window = window};
+}
+
 // q [tokens, heads * width], k [tokens, groups * width], v [tokens, groups * values] -> [tokens, heads * values]. Head h
 // belongs to group h / (heads / groups).
 inline Matrix attend(const Matrix& q, const Matrix& k, const Matrix& v, std::int64_t length, const Attention& a) {
