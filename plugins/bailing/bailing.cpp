@@ -6,6 +6,7 @@
 //   tokens are numbered after the others.
 
 #include <weighbridge/family.hpp>
+#include <weighbridge/layer_specification.hpp>
 #include <weighbridge/mixture.hpp>
 #include <weighbridge/mixture_translation.hpp>
 #include <weighbridge/prediction.hpp>

@@ -1,6 +1,7 @@
 // DeepSeek's configuration, both ways.
 
 #include <weighbridge/latent_attention_translation.hpp>
+#include <weighbridge/layer_specification.hpp>
 #include <weighbridge/mixture_translation.hpp>
 #include <weighbridge/prediction.hpp>
 
@@ -12,9 +13,6 @@
 namespace deepseek {
 namespace {
 
-constexpr std::string_view kSparseLayers =
-    "megatron.core.models.gpt.experimental_attention_variant_module_specs.get_transformer_block_with_experimental_attention_variant_spec";
-
 constexpr Field kIndexer[] = {
     integer_field("index_n_heads", "dsa_indexer_n_heads", 64),
     integer_field("index_head_dim", "dsa_indexer_head_dim", 128),
@@ -24,15 +22,8 @@ constexpr Field kIndexer[] = {
 // What Megatron-Bridge says of all of them.
 void block_to_megatron(const Config& megatron, Generation generation) {
   megatron.set("_target_", "megatron.bridge.models.mla_provider.MLAModelProvider");
-  if (generation == Generation::v32) {
-    megatron.set("transformer_layer_spec._call_", false);
-    megatron.set("transformer_layer_spec._target_", kSparseLayers);
-  } else {
-    megatron.set_list("transformer_layer_spec._args_");
-    megatron.set("transformer_layer_spec._partial_", true);
-    megatron.set("transformer_layer_spec._target_", "megatron.core.models.gpt.gpt_layer_specs.get_gpt_decoder_block_spec");
-    megatron.set("transformer_layer_spec.use_transformer_engine", true);
-  }
+  if (generation == Generation::v32) layers_of_an_attention_variant(megatron);
+  else layers_made_one_by_one(megatron);
   dense_decoder(megatron);
   for (const auto* fused : {"gradient_accumulation_fusion", "bias_activation_fusion", "bias_dropout_fusion", "cross_entropy_loss_fusion",
                             "masked_softmax_fusion", "persist_layer_norm", "moe_grouped_gemm", "moe_permute_fusion", "moe_router_pre_softmax"})

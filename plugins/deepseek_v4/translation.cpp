@@ -1,5 +1,6 @@
 #include "translation.hpp"
 
+#include <weighbridge/layer_specification.hpp>
 #include <weighbridge/translation.hpp>
 
 #include <algorithm>
@@ -72,9 +73,7 @@ void positions_to_megatron(const Config& hf, const Config& megatron) {
 void config_to_megatron(const Config& hf, const Config& megatron, const Notes& notes) {
   refuse_what_is_fixed(hf);
   megatron.set("_target_", "megatron.bridge.models.mla_provider.MLAModelProvider");
-  megatron.set("transformer_layer_spec._call_", false);
-  megatron.set("transformer_layer_spec._target_", "megatron.core.models.gpt.experimental_attention_variant_module_specs."
-                                                  "get_transformer_block_with_experimental_attention_variant_spec");
+  layers_of_an_attention_variant(megatron);
   dense_decoder(megatron);
   to_megatron(kFields, hf, megatron);
   dtype_to_megatron(hf, megatron);

@@ -4,6 +4,7 @@
 //   it is a mixture with shared experts, scored by softmax and chosen with a bias that is learned apart, [1, experts] in the files.
 
 #include <weighbridge/family.hpp>
+#include <weighbridge/layer_specification.hpp>
 #include <weighbridge/mixture.hpp>
 #include <weighbridge/mixture_translation.hpp>
 

@@ -7,6 +7,7 @@
 #include <weighbridge/forward/pre_norm_decoder.hpp>
 #include <weighbridge/forward/separate_mixture.hpp>
 #include <weighbridge/forward/stated_rotary.hpp>
+#include <weighbridge/layer_specification.hpp>
 #include <weighbridge/rope_translation.hpp>
 
 #include <optional>
@@ -55,10 +56,7 @@ double rotary_share(const Config& hf) { return turned_share(hf, 0.5); }
 
 void Glm4Moe::to_megatron(Config hf, Config megatron, Notes notes) {
   megatron.set("_target_", "megatron.bridge.models.gpt_provider.GPTModelProvider");
-  megatron.set_list("transformer_layer_spec._args_");
-  megatron.set("transformer_layer_spec._partial_", true);
-  megatron.set("transformer_layer_spec._target_", "megatron.core.models.gpt.gpt_layer_specs.get_gpt_decoder_block_spec");
-  megatron.set("transformer_layer_spec.use_transformer_engine", true);
+  layers_made_one_by_one(megatron);
   decoder_to_megatron(hf, megatron, notes, kGlm4Moe);
   attention_to_megatron(hf, megatron, kGroups, kGlm4Moe.context);
   const auto a = attention_of(hf);

@@ -5,6 +5,7 @@
 #include <weighbridge/forward/separate_latent_attention.hpp>
 #include <weighbridge/forward/separate_mixture.hpp>
 #include <weighbridge/latent_attention_translation.hpp>
+#include <weighbridge/layer_specification.hpp>
 
 #include <string>
 
@@ -21,10 +22,7 @@ constexpr mla::Defaults kWidths{.query_rank = 768, .rank = 512, .nope = 192, .ro
 
 void Glm4MoeLite::to_megatron(Config hf, Config megatron, Notes notes) {
   megatron.set("_target_", "megatron.bridge.models.mla_provider.MLAModelProvider");
-  megatron.set_list("transformer_layer_spec._args_");
-  megatron.set("transformer_layer_spec._partial_", true);
-  megatron.set("transformer_layer_spec._target_", "megatron.core.models.gpt.gpt_layer_specs.get_gpt_decoder_block_spec");
-  megatron.set("transformer_layer_spec.use_transformer_engine", true);
+  layers_made_one_by_one(megatron);
   decoder_to_megatron(hf, megatron, notes, kGlm4MoeLite);
   mla::attention_to_megatron(hf, megatron, kGlm4MoeLite.context, kWidths);
   mla::rope_to_megatron(hf, megatron);

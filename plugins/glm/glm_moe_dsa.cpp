@@ -8,6 +8,7 @@
 #include <weighbridge/forward/separate_latent_attention.hpp>
 #include <weighbridge/forward/separate_mixture.hpp>
 #include <weighbridge/latent_attention_translation.hpp>
+#include <weighbridge/layer_specification.hpp>
 #include <weighbridge/sparse_attention.hpp>
 
 #include <string>
@@ -21,8 +22,6 @@ namespace glm {
 namespace {
 
 constexpr mla::Defaults kWidths{.query_rank = 2048, .rank = 512, .nope = 192, .rope = 64, .value = 256};
-constexpr std::string_view kLayerSpec =
-    "megatron.core.models.gpt.experimental_attention_variant_module_specs.get_transformer_block_with_experimental_attention_variant_spec";
 
 constexpr Field kIndexer[] = {
     integer_field("index_n_heads", "dsa_indexer_n_heads", 32),
@@ -46,8 +45,7 @@ mla::Indexer indexer_of(const Config& hf) { return {hf.integer("index_n_heads", 
 
 void GlmMoeDsa::to_megatron(Config hf, Config megatron, Notes notes) {
   megatron.set("_target_", "megatron.bridge.models.mla_provider.MLAModelProvider");
-  megatron.set("transformer_layer_spec._call_", false);
-  megatron.set("transformer_layer_spec._target_", kLayerSpec);
+  layers_of_an_attention_variant(megatron);
   decoder_to_megatron(hf, megatron, notes, kGlmMoeDsa);
   mla::attention_to_megatron(hf, megatron, kGlmMoeDsa.context, kWidths);
   const auto a = attention_of(hf);

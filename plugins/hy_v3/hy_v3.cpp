@@ -6,6 +6,7 @@
 
 #include <weighbridge/family.hpp>
 #include <weighbridge/forward/megatron_gpt.hpp>
+#include <weighbridge/layer_specification.hpp>
 #include <weighbridge/mixture.hpp>
 #include <weighbridge/mixture_translation.hpp>
 #include <weighbridge/prediction.hpp>

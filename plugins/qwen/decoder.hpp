@@ -4,6 +4,7 @@
 //   Llama's block; Qwen2 has a bias in q, k and v, Qwen3 an RMSNorm over each head of q and k.
 
 #include <weighbridge/family.hpp>
+#include <weighbridge/layer_specification.hpp>
 #include <weighbridge/rope_translation.hpp>
 #include <weighbridge/translation.hpp>
 
@@ -79,13 +80,11 @@ inline void config_to_hugging_face(const Config& megatron, const Config& hf) {
   rope_to_hugging_face(megatron, hf, kRope);
 }
 
-inline constexpr std::string_view layers_one_by_one = "megatron.core.models.gpt.gpt_layer_specs.get_gpt_decoder_block_spec";
-
 // Megatron-Core's own GPT model, made of its own layers. Megatron-LM's arguments name neither.
 inline bool is_own_model(const Config& megatron) {
   const auto provider = megatron.string("_target_", ""), layers = megatron.string("transformer_layer_spec._target_", "");
   return (provider.empty() || provider == "megatron.bridge.models.gpt_provider.GPTModelProvider") &&
-         (layers.empty() || layers == layers_one_by_one || layers.starts_with("megatron.bridge.models.gpt_provider."));
+         (layers.empty() || layers == kLayersOneByOne || layers.starts_with("megatron.bridge.models.gpt_provider."));
 }
 
 // A decoder that the equations above describe, with `generation`'s attention.

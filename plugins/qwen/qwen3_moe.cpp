@@ -90,10 +90,7 @@ void Qwen3Moe::to_megatron(Config hf, Config megatron, Notes notes) {
   megatron.set("moe_layer_freq", 1);
   if (sparse == layers) return;
   // The layers that Megatron-Bridge makes by default are all alike; these are made one by one.
-  megatron.set_list("transformer_layer_spec._args_");
-  megatron.set("transformer_layer_spec._partial_", true);
-  megatron.set("transformer_layer_spec._target_", layers_one_by_one);
-  megatron.set("transformer_layer_spec.use_transformer_engine", true);
+  layers_made_one_by_one(megatron);
   megatron.set_list("moe_layer_freq");
   for (std::int64_t i = 0; i < layers; ++i) megatron.set(Config::at("moe_layer_freq", i), std::int64_t{has_experts(hf, i)});
 }

@@ -1,5 +1,6 @@
 #include "translation.hpp"
 
+#include <weighbridge/layer_specification.hpp>
 #include <weighbridge/translation.hpp>
 
 #include <initializer_list>
@@ -10,9 +11,6 @@ namespace qwen_next {
 using namespace weighbridge;
 
 namespace {
-
-constexpr std::string_view kLayerSpec =
-    "megatron.core.models.gpt.experimental_attention_variant_module_specs.get_transformer_block_with_experimental_attention_variant_spec";
 
 // Fields that only change their name, with one default in all three config classes.
 constexpr Field kFields[] = {
@@ -180,8 +178,7 @@ void config_to_megatron(const Config& hf, const Config& megatron, const Notes& n
   for (const auto* on : {"qk_layernorm", "layernorm_zero_centered_gamma", "attention_output_gate"}) megatron.set(on, true);
   rope_to_megatron(hf, megatron);
 
-  megatron.set("transformer_layer_spec._target_", kLayerSpec);
-  megatron.set("transformer_layer_spec._call_", false);
+  layers_of_an_attention_variant(megatron);
   megatron.set("experimental_attention_variant", "gated_delta_net");
   megatron.set("hetereogenous_dist_checkpoint", true);  // sic; every layer has keys of its own
   std::vector<bool> linear;

@@ -3,6 +3,8 @@
 
 #include "mixture.hpp"
 
+#include <weighbridge/layer_specification.hpp>
+
 namespace sarvam {
 namespace {
 
@@ -12,11 +14,8 @@ constexpr double kInitialisation = 0.006;  // the provider's standard deviation,
 
 void decoder_to_megatron(const Config& hf, const Config& megatron, const Notes& notes, std::string_view provider) {
   megatron.set("_target_", "megatron.bridge.models.sarvam.sarvam_provider." + std::string{provider});
-  megatron.set_list("transformer_layer_spec._args_");
-  megatron.set("transformer_layer_spec._partial_", true);
-  megatron.set("transformer_layer_spec._target_", "megatron.core.models.gpt.gpt_layer_specs.get_gpt_decoder_block_spec");
+  layers_made_one_by_one(megatron);
   megatron.set("transformer_layer_spec.normalization", "RMSNorm");
-  megatron.set("transformer_layer_spec.use_transformer_engine", true);
   megatron.set_null("transformer_layer_spec.vp_stage");
   dense_decoder(megatron);
   to_megatron(kDecoderFields, hf, megatron);

@@ -60,14 +60,6 @@ inline std::int64_t shared_experts_of_megatron(const Config& megatron, std::int6
   return shared / width;
 }
 
-// Megatron-Core's layers made one by one, each of its kind; Megatron-Bridge's are all alike unless it is told so.
-inline void layers_made_one_by_one(const Config& megatron) {
-  megatron.set_list("transformer_layer_spec._args_");
-  megatron.set("transformer_layer_spec._partial_", true);
-  megatron.set("transformer_layer_spec._target_", "megatron.core.models.gpt.gpt_layer_specs.get_gpt_decoder_block_spec");
-  megatron.set("transformer_layer_spec.use_transformer_engine", true);
-}
-
 inline void mixture_layers_to_hugging_face(const Config& megatron, const Config& hf) {
   const auto layers = megatron.integer("num_layers");
   const auto mixtures = mixtures_of_megatron(megatron);
