@@ -8,6 +8,8 @@
 #include <weighbridge/forward/megatron_gpt.hpp>
 #include <weighbridge/forward/separate_projections.hpp>
 #include <weighbridge/forward/stated_rotary.hpp>
+#include <weighbridge/grouped_attention.hpp>
+#include <weighbridge/mixture.hpp>
 #include <weighbridge/rope_translation.hpp>
 
 #include <string>
@@ -59,22 +61,15 @@ struct Exaone4 {
 
   static void equations(const Config& c, Model& model) {
     const auto hidden = c.integer("hidden_size"), ffn = c.integer("intermediate_size"), rows = c.integer("vocab_size");
-    const auto groups = c.integer("num_key_value_heads", kGroups), width = head_width(c);
-    const auto query = c.integer("num_attention_heads") * width, key = groups * width;
+    const GroupedAttention attention{hidden, c.integer("num_attention_heads"), c.integer("num_key_value_heads", kGroups), head_width(c)};
 
     model["embedding.word_embeddings.weight"] = vocabulary(model.tensor("model.embed_tokens.weight", {rows, hidden}));
     for (const auto& [decoder, hf, index] : model.layers("decoder.layers.", "model.layers.", c.integer("num_hidden_layers"))) {
-      decoder["self_attention.linear_qkv.weight"] = column(interleave(groups,
-          hf("self_attn.q_proj.weight", {query, hidden}),
-          hf("self_attn.k_proj.weight", {key, hidden}),
-          hf("self_attn.v_proj.weight", {key, hidden})));
-      decoder["self_attention.q_layernorm.weight"] = norm(hf("self_attn.q_norm.weight", {width}));
-      decoder["self_attention.k_layernorm.weight"] = norm(hf("self_attn.k_norm.weight", {width}));
+      grouped_projections(decoder, hf, attention);
+      head_norms(decoder, hf, attention.width);
       decoder["self_attention.core_attention"] = module_state(WB_EXTRA_ABSENT);  // Megatron-Core's own, not Transformer Engine's
-      decoder["self_attention.linear_proj.weight"] = row(hf("self_attn.o_proj.weight", {hidden, query}));
       decoder["self_attention.linear_proj.post_layernorm.weight"] = norm(hf("post_attention_layernorm.weight", {hidden}));
-      decoder["mlp.linear_fc1.weight"] = column(concat(hf("mlp.gate_proj.weight", {ffn, hidden}), hf("mlp.up_proj.weight", {ffn, hidden})));
-      decoder["mlp.linear_fc2.weight"] = row(hf("mlp.down_proj.weight", {hidden, ffn}));
+      gated_projections(decoder.under("mlp."), hf, "mlp.", ffn, hidden);
       decoder["mlp.linear_fc2.post_layernorm.weight"] = norm(hf("post_feedforward_layernorm.weight", {hidden}));
     }
     model["decoder.final_layernorm.weight"] = norm(model.tensor("model.norm.weight", {hidden}));

@@ -10,6 +10,8 @@
 #include <weighbridge/forward/megatron_gpt.hpp>
 #include <weighbridge/forward/pre_norm_decoder.hpp>
 #include <weighbridge/forward/stated_rotary.hpp>
+#include <weighbridge/grouped_attention.hpp>
+#include <weighbridge/mixture.hpp>
 #include <weighbridge/rope_translation.hpp>
 
 #include <string>
@@ -27,14 +29,15 @@ constexpr double kEpsilon = 1e-5, kScale = 2.5;
 constexpr auto kRope = every_scaling(10000.0, "llama3");
 
 struct Sizes {
-  std::int64_t hidden{}, ffn{}, groups{}, width{}, query{}, key{};
-  std::int64_t experts{}, expert_width{}, shared_width{};
+  GroupedAttention attention;
+  std::int64_t hidden{}, ffn{}, experts{}, expert_width{}, shared_width{};
 };
 
 Sizes sizes_of(const Config& c) {
-  Sizes s{c.integer("hidden_size"), c.integer("intermediate_size"), c.integer("num_key_value_heads", kGroups), head_width(c)};
-  s.query = c.integer("num_attention_heads") * s.width;
-  s.key = s.groups * s.width;
+  Sizes s;
+  s.hidden = c.integer("hidden_size");
+  s.ffn = c.integer("intermediate_size");
+  s.attention = {s.hidden, c.integer("num_attention_heads"), c.integer("num_key_value_heads", kGroups), head_width(c)};
   s.experts = c.integer("num_experts", 64);
   s.expert_width = c.integer("moe_intermediate_size", 1024);
   s.shared_width = c.integer("num_shared_experts", 1) * s.expert_width;
@@ -85,24 +88,8 @@ std::int64_t predictions_of_megatron(const Config& megatron) {
 }
 
 void attention_equations(const MegatronLayer& layer, const HuggingFaceLayer& hf, const Sizes& s) {
-  layer["self_attention.linear_qkv.layer_norm_weight"] = replicated(hf("input_layernorm.weight", {s.hidden}));
-  layer["self_attention.linear_qkv.weight"] = column(interleave(s.groups,
-      hf("self_attn.q_proj.weight", {s.query, s.hidden}),
-      hf("self_attn.k_proj.weight", {s.key, s.hidden}),
-      hf("self_attn.v_proj.weight", {s.key, s.hidden})));
-  layer["self_attention.q_layernorm.weight"] = norm(hf("self_attn.q_norm.weight", {s.width}));
-  layer["self_attention.k_layernorm.weight"] = norm(hf("self_attn.k_norm.weight", {s.width}));
-  layer["self_attention.linear_proj.weight"] = row(hf("self_attn.o_proj.weight", {s.hidden, s.query}));
-}
-
-void gated_equations(const MegatronLayer& mlp, const HuggingFaceLayer& hf, const std::string& at, std::int64_t width, std::int64_t hidden) {
-  mlp["linear_fc1.weight"] = column(concat(hf(at + "gate_proj.weight", {width, hidden}), hf(at + "up_proj.weight", {width, hidden})));
-  mlp["linear_fc2.weight"] = row(hf(at + "down_proj.weight", {hidden, width}));
-}
-
-void dense_equations(const MegatronLayer& layer, const HuggingFaceLayer& hf, const Sizes& s) {
-  layer["mlp.linear_fc1.layer_norm_weight"] = replicated(hf("post_attention_layernorm.weight", {s.hidden}));
-  gated_equations(layer.under("mlp."), hf, "mlp.", s.ffn, s.hidden);
+  grouped_attention(layer, hf, s.attention);
+  head_norms(layer, hf, s.attention.width);
 }
 
 void mixture_equations(const MegatronLayer& layer, const HuggingFaceLayer& hf, const Sizes& s) {
@@ -113,7 +100,7 @@ void mixture_equations(const MegatronLayer& layer, const HuggingFaceLayer& hf, c
       Parameter{cast(hf("mlp.e_score_correction_bias", {s.experts}), WB_DTYPE_F32), WB_SPLIT_NONE, WB_EXTRA_ABSENT, WB_KEEP_DTYPE};
   if (hf.source("mlp.experts.gate_up_proj")) packed_experts(layer, hf, "mlp.experts.", s.experts, s.expert_width, s.hidden);
   else separate_experts(layer, hf, "mlp.experts.", s.experts, s.expert_width, s.hidden);
-  if (s.shared_width > 0) gated_equations(layer.under("mlp.shared_experts."), hf, "mlp.shared_experts.", s.shared_width, s.hidden);
+  if (s.shared_width > 0) gated_projections(layer.under("mlp.shared_experts."), hf, "mlp.shared_experts.", s.shared_width, s.hidden);
 }
 
 // All layers that predict share one projection of embedding and state and one set of norms; each of Megatron's has its own.
@@ -128,7 +115,7 @@ void prediction_equations(const Model& model, const Layer& layer, const Sizes& s
   mtp["eh_proj.weight"] = column(shared("mtp.fc.weight", {s.hidden, 2 * s.hidden}));
   mtp["final_layernorm.weight"] = norm(shared("mtp.norm.weight", {s.hidden}));
   attention_equations(mtp.under("transformer_layer."), hf, s);
-  dense_equations(mtp.under("transformer_layer."), hf, s);
+  gated_mlp(mtp.under("transformer_layer."), hf, s.ffn, s.hidden);
 }
 
 void experts_to_megatron(const Config& hf, const Sizes& s, const Config& megatron, const Notes& notes) {
@@ -219,7 +206,7 @@ void ExaoneMoe::equations(const Config& c, Model& model) {
   for (const auto& [decoder, hf, index] : model.layers("decoder.layers.", "model.layers.", c.integer("num_hidden_layers"))) {
     attention_equations(decoder, hf, s);
     if (mixtures[static_cast<std::size_t>(index)]) mixture_equations(decoder, hf, s);
-    else dense_equations(decoder, hf, s);
+    else gated_mlp(decoder, hf, s.ffn, s.hidden);
   }
   const auto megatron = model.megatron();
   const auto stated = predictions_of(c).held, held = megatron.has("num_layers") ? predictions_of_megatron(megatron) : stated;

@@ -6,7 +6,9 @@
 // sides, no weight holds them.
 
 #include <weighbridge/family.hpp>
+#include <weighbridge/grouped_attention.hpp>
 #include <weighbridge/mamba.hpp>
+#include <weighbridge/mixture.hpp>
 #include <weighbridge/translation.hpp>
 
 #include <cmath>
@@ -165,25 +167,17 @@ struct FalconH1 {
   static void equations(const Config& c, Model& model) {
     const auto hidden = c.integer("hidden_size", 4096), ffn = c.integer("intermediate_size", 14336), rows = c.integer("vocab_size", 128000);
     const Attention a{c};
-    const auto query = a.heads * a.width, key = a.groups * a.width;
+    const GroupedAttention attention{hidden, a.heads, a.groups, a.width};
 
     model["embedding.word_embeddings.weight"] = vocabulary(model.tensor("model.embed_tokens.weight", {rows, hidden}));
     for (const auto& [decoder, hf, index] : model.layers("decoder.layers.", "model.layers.", c.integer("num_hidden_layers", 32))) {
       decoder["norm.weight"] = norm(hf("input_layernorm.weight", {hidden}));
       mamba2_mixer(decoder.under("mamba_mixer."), hf, "mamba.", mamba_of(c));
-      decoder["self_attention.linear_qkv.weight"] = column(interleave(a.groups,
-          hf("self_attn.q_proj.weight", {query, hidden}),
-          hf("self_attn.k_proj.weight", {key, hidden}),
-          hf("self_attn.v_proj.weight", {key, hidden})));
-      decoder["self_attention.linear_proj.weight"] = row(hf("self_attn.o_proj.weight", {hidden, query}));
+      grouped_projections(decoder, hf, attention);
       decoder["mlp.linear_fc1.layer_norm_weight"] = replicated(hf("pre_ff_layernorm.weight", {hidden}));
-      decoder["mlp.linear_fc1.weight"] =
-          column(concat(hf("feed_forward.gate_proj.weight", {ffn, hidden}), hf("feed_forward.up_proj.weight", {ffn, hidden})));
-      decoder["mlp.linear_fc2.weight"] = row(hf("feed_forward.down_proj.weight", {hidden, ffn}));
+      gated_projections(decoder.under("mlp."), hf, "feed_forward.", ffn, hidden);
       if (c.flag("attention_bias")) {
-        decoder["self_attention.linear_qkv.bias"] = column(interleave(a.groups,
-            hf("self_attn.q_proj.bias", {query}), hf("self_attn.k_proj.bias", {key}), hf("self_attn.v_proj.bias", {key})));
-        decoder["self_attention.linear_proj.bias"] = replicated(hf("self_attn.o_proj.bias", {hidden}));
+        all_attention_biases(decoder, hf, attention);
         decoder["mlp.linear_fc1.bias"] = column(concat(hf("feed_forward.gate_proj.bias", {ffn}), hf("feed_forward.up_proj.bias", {ffn})));
         decoder["mlp.linear_fc2.bias"] = replicated(hf("feed_forward.down_proj.bias", {hidden}));
       }

@@ -5,6 +5,10 @@
 //   Gemma 3  a norm over each head of q and k besides.
 
 #include "gemma.hpp"
+
+#include <weighbridge/grouped_attention.hpp>
+#include <weighbridge/mixture.hpp>
+
 #include "generations.hpp"
 
 #include <cmath>
@@ -15,21 +19,14 @@ namespace {
 
 void decoder_equations(const Config& c, Model& model, Generation generation) {
   const auto sizes = sizes_of(c, generation);
-  const auto hidden = sizes.hidden, ffn = sizes.ffn, query = sizes.heads * sizes.width, key = sizes.groups * sizes.width;
+  const auto hidden = sizes.hidden, ffn = sizes.ffn;
+  const GroupedAttention attention{hidden, sizes.heads, sizes.groups, sizes.width};
 
   model["embedding.word_embeddings.weight"] = vocabulary(model.tensor("model.embed_tokens.weight", {sizes.rows, hidden}));
   for (const auto& [decoder, hf, index] : model.layers("decoder.layers.", "model.layers.", sizes.layers)) {
-    decoder["self_attention.linear_qkv.layer_norm_weight"] = replicated(hf("input_layernorm.weight", {hidden}));
-    decoder["self_attention.linear_qkv.weight"] = column(interleave(sizes.groups,
-        hf("self_attn.q_proj.weight", {query, hidden}),
-        hf("self_attn.k_proj.weight", {key, hidden}),
-        hf("self_attn.v_proj.weight", {key, hidden})));
-    decoder["self_attention.linear_proj.weight"] = row(hf("self_attn.o_proj.weight", {hidden, query}));
+    grouped_attention(decoder, hf, attention);
     if (generation == Generation::second) decoder["self_attention.core_attention"] = module_state(WB_EXTRA_ABSENT);  // it caps logits itself
-    if (generation == Generation::third) {
-      decoder["self_attention.q_layernorm.weight"] = norm(hf("self_attn.q_norm.weight", {sizes.width}));
-      decoder["self_attention.k_layernorm.weight"] = norm(hf("self_attn.k_norm.weight", {sizes.width}));
-    }
+    if (generation == Generation::third) head_norms(decoder, hf, sizes.width);
     if (generation == Generation::first) {
       decoder["mlp.linear_fc1.layer_norm_weight"] = replicated(hf("post_attention_layernorm.weight", {hidden}));
     } else {
@@ -37,8 +34,7 @@ void decoder_equations(const Config& c, Model& model, Generation generation) {
       decoder["mlp.linear_fc1.layer_norm_weight"] = replicated(hf("pre_feedforward_layernorm.weight", {hidden}));
       decoder["mlp.linear_fc2.post_layernorm.weight"] = norm(hf("post_feedforward_layernorm.weight", {hidden}));
     }
-    decoder["mlp.linear_fc1.weight"] = column(concat(hf("mlp.gate_proj.weight", {ffn, hidden}), hf("mlp.up_proj.weight", {ffn, hidden})));
-    decoder["mlp.linear_fc2.weight"] = row(hf("mlp.down_proj.weight", {hidden, ffn}));
+    gated_projections(decoder.under("mlp."), hf, "mlp.", ffn, hidden);
   }
   output_equations(c, model, sizes);
 }

@@ -7,6 +7,7 @@
 #include <weighbridge/forward/pre_norm_decoder.hpp>
 #include <weighbridge/forward/separate_mixture.hpp>
 #include <weighbridge/forward/stated_rotary.hpp>
+#include <weighbridge/grouped_attention.hpp>
 #include <weighbridge/layer_specification.hpp>
 #include <weighbridge/rope_translation.hpp>
 
@@ -21,31 +22,11 @@ namespace {
 
 constexpr std::int64_t kGroups = 8;  // where config.json does not say
 
-struct Attention {
-  std::int64_t hidden{}, heads{}, groups{}, width{};
-  bool biases{}, head_norms{};
-};
-Attention attention_of(const Config& c) {
-  return {c.integer("hidden_size"), attention_heads(c), c.integer("num_key_value_heads", kGroups), head_width(c), c.flag("attention_bias"),
-          c.flag("use_qk_norm")};
+GroupedAttention attention_of(const Config& c) {
+  return {c.integer("hidden_size"), attention_heads(c), c.integer("num_key_value_heads", kGroups), head_width(c)};
 }
-
-void attention_equations(const MegatronLayer& layer, const HuggingFaceLayer& hf, const Attention& a) {
-  const auto query = a.heads * a.width, key = a.groups * a.width;
-  layer["self_attention.linear_qkv.layer_norm_weight"] = replicated(hf("input_layernorm.weight", {a.hidden}));
-  layer["self_attention.linear_qkv.weight"] = column(interleave(a.groups,
-      hf("self_attn.q_proj.weight", {query, a.hidden}),
-      hf("self_attn.k_proj.weight", {key, a.hidden}),
-      hf("self_attn.v_proj.weight", {key, a.hidden})));
-  if (a.biases)
-    layer["self_attention.linear_qkv.bias"] = column(interleave(a.groups,
-        hf("self_attn.q_proj.bias", {query}), hf("self_attn.k_proj.bias", {key}), hf("self_attn.v_proj.bias", {key})));
-  if (a.head_norms) {
-    layer["self_attention.q_layernorm.weight"] = norm(hf("self_attn.q_norm.weight", {a.width}));
-    layer["self_attention.k_layernorm.weight"] = norm(hf("self_attn.k_norm.weight", {a.width}));
-  }
-  layer["self_attention.linear_proj.weight"] = row(hf("self_attn.o_proj.weight", {a.hidden, query}));
-}
+bool has_biases(const Config& c) { return c.flag("attention_bias"); }
+bool has_head_norms(const Config& c) { return c.flag("use_qk_norm"); }
 
 constexpr RopeScalings kRope{.theta = 10000.0, .known = "Megatron's attention computes default and yarn", .yarn = RopeScalings::Yarn::stated,
                              .base = RopeScalings::Base::as_written};
@@ -59,9 +40,8 @@ void Glm4Moe::to_megatron(Config hf, Config megatron, Notes notes) {
   layers_made_one_by_one(megatron);
   decoder_to_megatron(hf, megatron, notes, kGlm4Moe);
   attention_to_megatron(hf, megatron, kGroups, kGlm4Moe.context);
-  const auto a = attention_of(hf);
-  megatron.set("add_qkv_bias", a.biases);
-  megatron.set("qk_layernorm", a.head_norms);
+  megatron.set("add_qkv_bias", has_biases(hf));
+  megatron.set("qk_layernorm", has_head_norms(hf));
   // Megatron-Core's YaRN reckons with all features of a head.
   if (const auto rope = rope_of(hf, kRope.theta); rope.type == "yarn" && rotary_share(hf) != 1.0)
     throw Failure(rope.at + " is of type yarn and partial_rotary_factor " + std::to_string(rotary_share(hf)) + "; Megatron's YaRN turns whole heads");
@@ -95,7 +75,12 @@ bool Glm4Moe::recognises(const Config& megatron) {
 
 void Glm4Moe::equations(const Config& c, Model& model) {
   const auto attention = attention_of(c);
-  model_equations(c, model, kGlm4Moe, [&](const MegatronLayer& layer, const HuggingFaceLayer& hf, const Place&) { attention_equations(layer, hf, attention); });
+  const bool biases = has_biases(c), norms = has_head_norms(c);
+  model_equations(c, model, kGlm4Moe, [&](const MegatronLayer& layer, const HuggingFaceLayer& hf, const Place&) {
+    grouped_attention(layer, hf, attention);
+    if (biases) grouped_biases(layer, hf, attention);
+    if (norms) head_norms(layer, hf, attention.width);
+  });
 }
 
 void Glm4Moe::forward_hugging_face(const Config& c, Forward& run) {
@@ -108,7 +93,7 @@ void Glm4Moe::forward_hugging_face(const Config& c, Forward& run) {
   forward::pre_norm_decoder(
       c, run,
       [&](std::int64_t, const std::string& at, const forward::Matrix& x) {
-        return forward::separate_attention(run, at, x, attention, rotary, a.head_norms ? std::optional{of_heads} : std::nullopt);
+        return forward::separate_attention(run, at, x, attention, rotary, has_head_norms(c) ? std::optional{of_heads} : std::nullopt);
       },
       [&](std::int64_t layer, const std::string& at, const forward::Matrix& x) {
         return kinds.at(layer) ? forward::separate_mixture(run, at, x, routing) : forward::separate_gated(run, at, x);

@@ -7,6 +7,7 @@
 #include <weighbridge/experts.hpp>
 #include <weighbridge/family.hpp>
 #include <weighbridge/forward/megatron_gpt.hpp>
+#include <weighbridge/grouped_attention.hpp>
 #include <weighbridge/translation.hpp>
 
 #include <string>
@@ -29,17 +30,10 @@ struct Geometry {
 // ---- Equations ------------------------------------------------------------------------------------------------------
 
 void attention_equations(const Geometry& g, const MegatronLayer& decoder, const HuggingFaceLayer& hf) {
-  const auto query = g.heads * g.width, key = g.groups * g.width;
-  decoder["self_attention.linear_qkv.layer_norm_weight"] = replicated(hf("input_layernorm.weight", {g.hidden}));
-  decoder["self_attention.linear_qkv.weight"] = column(interleave(g.groups,
-      hf("self_attn.q_proj.weight", {query, g.hidden}),
-      hf("self_attn.k_proj.weight", {key, g.hidden}),
-      hf("self_attn.v_proj.weight", {key, g.hidden})));
-  decoder["self_attention.linear_qkv.bias"] = column(interleave(g.groups,
-      hf("self_attn.q_proj.bias", {query}), hf("self_attn.k_proj.bias", {key}), hf("self_attn.v_proj.bias", {key})));
+  const GroupedAttention attention{g.hidden, g.heads, g.groups, g.width};
+  grouped_attention(decoder, hf, attention);
+  all_attention_biases(decoder, hf, attention);
   decoder["self_attention.core_attention.softmax_offset"] = column(hf("self_attn.sinks", {g.heads}));
-  decoder["self_attention.linear_proj.weight"] = row(hf("self_attn.o_proj.weight", {g.hidden, query}));
-  decoder["self_attention.linear_proj.bias"] = replicated(hf("self_attn.o_proj.bias", {g.hidden}));
 }
 
 // A projection of all experts, each as Megatron has it: [out, in]. The name says how it is stored, never the shape, since

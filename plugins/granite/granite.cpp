@@ -6,6 +6,8 @@
 #include <weighbridge/experts.hpp>
 #include <weighbridge/family.hpp>
 #include <weighbridge/forward/megatron_gpt.hpp>
+#include <weighbridge/grouped_attention.hpp>
+#include <weighbridge/mixture.hpp>
 
 #include "forward.hpp"
 #include "multipliers.hpp"
@@ -32,35 +34,21 @@ void expert_equations(const MegatronLayer& layer, const HuggingFaceLayer& hf, st
       [&](std::int64_t e) { return reshape(slice(output, 0, e, e + 1), {hidden, inner}); });
 }
 
-void dense_equations(const MegatronLayer& layer, const HuggingFaceLayer& hf, std::int64_t inner, std::int64_t hidden, bool bias) {
-  layer["mlp.linear_fc1.layer_norm_weight"] = replicated(hf("post_attention_layernorm.weight", {hidden}));
-  layer["mlp.linear_fc1.weight"] = column(concat(hf("mlp.gate_proj.weight", {inner, hidden}), hf("mlp.up_proj.weight", {inner, hidden})));
-  layer["mlp.linear_fc2.weight"] = row(hf("mlp.down_proj.weight", {hidden, inner}));
-  if (!bias) return;
-  layer["mlp.linear_fc1.bias"] = column(concat(hf("mlp.gate_proj.bias", {inner}), hf("mlp.up_proj.bias", {inner})));
-  layer["mlp.linear_fc2.bias"] = replicated(hf("mlp.down_proj.bias", {hidden}));
-}
-
 void model_equations(const Config& c, Model& model, Kind kind) {
   const auto hidden = c.integer("hidden_size"), inner = c.integer("intermediate_size"), rows = c.integer("vocab_size");
-  const auto heads = attention_heads(c), groups = c.integer("num_key_value_heads", heads), width = head_width(c);
-  const auto query = heads * width, key = groups * width;
+  const auto heads = attention_heads(c);
+  const GroupedAttention attention{hidden, heads, c.integer("num_key_value_heads", heads), head_width(c)};
 
   model["embedding.word_embeddings.weight"] = vocabulary(model.tensor("model.embed_tokens.weight", {rows, hidden}));
   for (const auto& [decoder, hf, index] : model.layers("decoder.layers.", "model.layers.", c.integer("num_hidden_layers"))) {
-    decoder["self_attention.linear_qkv.layer_norm_weight"] = replicated(hf("input_layernorm.weight", {hidden}));
-    decoder["self_attention.linear_qkv.weight"] = column(interleave(groups,
-        hf("self_attn.q_proj.weight", {query, hidden}),
-        hf("self_attn.k_proj.weight", {key, hidden}),
-        hf("self_attn.v_proj.weight", {key, hidden})));
-    decoder["self_attention.linear_proj.weight"] = row(hf("self_attn.o_proj.weight", {hidden, query}));
-    if (c.flag("attention_bias")) {
-      decoder["self_attention.linear_qkv.bias"] = column(interleave(groups,
-          hf("self_attn.q_proj.bias", {query}), hf("self_attn.k_proj.bias", {key}), hf("self_attn.v_proj.bias", {key})));
-      decoder["self_attention.linear_proj.bias"] = replicated(hf("self_attn.o_proj.bias", {hidden}));
+    grouped_attention(decoder, hf, attention);
+    if (c.flag("attention_bias")) all_attention_biases(decoder, hf, attention);
+    if (kind == Kind::mixture) {
+      expert_equations(decoder, hf, granite::experts_of(c), inner, hidden);
+      continue;
     }
-    if (kind == Kind::mixture) expert_equations(decoder, hf, granite::experts_of(c), inner, hidden);
-    else dense_equations(decoder, hf, inner, hidden, c.flag("mlp_bias"));
+    gated_mlp(decoder, hf, inner, hidden);
+    if (c.flag("mlp_bias")) gated_biases(decoder, hf, inner, hidden);
   }
   model["decoder.final_layernorm.weight"] = norm(model.tensor("model.norm.weight", {hidden}));
   output_layer(model, c.flag("tie_word_embeddings"), rows, hidden);

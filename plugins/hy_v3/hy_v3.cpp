@@ -24,8 +24,7 @@ namespace {
 
 void attention_equations(const MegatronLayer& layer, const HuggingFaceLayer& hf, const GroupedAttention& a) {
   grouped_attention(layer, hf, a);
-  layer["self_attention.q_layernorm.weight"] = norm(hf("self_attn.q_norm.weight", {a.width}));
-  layer["self_attention.k_layernorm.weight"] = norm(hf("self_attn.k_norm.weight", {a.width}));
+  head_norms(layer, hf, a.width);
 }
 
 void mixture_equations(const MegatronLayer& layer, const HuggingFaceLayer& hf, const Geometry& g) {

@@ -8,6 +8,8 @@
 #include <weighbridge/forward/megatron_feed_forward.hpp>
 #include <weighbridge/forward/separate_projections.hpp>
 #include <weighbridge/forward/stated_rotary.hpp>
+#include <weighbridge/grouped_attention.hpp>
+#include <weighbridge/mixture.hpp>
 #include <weighbridge/rope_translation.hpp>
 #include <weighbridge/translation.hpp>
 
@@ -74,32 +76,22 @@ Block block_of(const Config& c, std::int64_t layer) {
 void attention_equations(const MegatronLayer& decoder, const HuggingFaceLayer& hf, const Block& block, std::int64_t hidden,
                          std::int64_t heads, std::int64_t width) {
   if (block.attention == Kind::none) return;
-  const auto before = replicated(hf("input_layernorm.weight", {hidden}));
   if (block.attention == Kind::matrix) {
-    decoder["self_attention.layer_norm_weight"] = before;
+    decoder["self_attention.layer_norm_weight"] = replicated(hf("input_layernorm.weight", {hidden}));
     decoder["self_attention.weight"] = column(hf("self_attn.linear_attn.weight", {hidden, hidden}));
     return;
   }
-  const auto query = heads * width, key = block.groups * width;
-  decoder["self_attention.linear_qkv.layer_norm_weight"] = before;
-  decoder["self_attention.linear_qkv.weight"] = column(interleave(block.groups,
-      hf("self_attn.q_proj.weight", {query, hidden}),
-      hf("self_attn.k_proj.weight", {key, hidden}),
-      hf("self_attn.v_proj.weight", {key, hidden})));
-  decoder["self_attention.linear_proj.weight"] = row(hf("self_attn.o_proj.weight", {hidden, query}));
+  grouped_attention(decoder, hf, {hidden, heads, block.groups, width});
 }
 
 void mlp_equations(const MegatronLayer& decoder, const HuggingFaceLayer& hf, const Block& block, std::int64_t hidden) {
   if (block.mlp == Kind::none) return;
-  const auto before = replicated(hf("post_attention_layernorm.weight", {hidden}));
   if (block.mlp == Kind::matrix) {
-    decoder["mlp.layer_norm_weight"] = before;
+    decoder["mlp.layer_norm_weight"] = replicated(hf("post_attention_layernorm.weight", {hidden}));
     decoder["mlp.weight"] = column(hf("mlp.linear_mlp.weight", {hidden, hidden}));
     return;
   }
-  decoder["mlp.linear_fc1.layer_norm_weight"] = before;
-  decoder["mlp.linear_fc1.weight"] = column(concat(hf("mlp.gate_proj.weight", {block.ffn, hidden}), hf("mlp.up_proj.weight", {block.ffn, hidden})));
-  decoder["mlp.linear_fc2.weight"] = row(hf("mlp.down_proj.weight", {hidden, block.ffn}));
+  gated_mlp(decoder, hf, block.ffn, hidden);
 }
 
 forward::Rotary rotary_of(const Config& c, std::int64_t width) {

@@ -7,6 +7,8 @@
 #include <weighbridge/forward/megatron_gpt.hpp>
 #include <weighbridge/forward/pre_norm_decoder.hpp>
 #include <weighbridge/forward/stated_rotary.hpp>
+#include <weighbridge/grouped_attention.hpp>
+#include <weighbridge/mixture.hpp>
 #include <weighbridge/rope_translation.hpp>
 #include <weighbridge/translation.hpp>
 
@@ -22,28 +24,14 @@ constexpr std::int64_t kGroups = 32, kContext = 32768;  // where a config.json d
 constexpr RopeScalings kRope{.theta = 10000.0, .known = "MiMo has default and yarn", .yarn = RopeScalings::Yarn::stated,
                              .base = RopeScalings::Base::as_written};
 
-struct Sizes {
-  std::int64_t hidden{}, ffn{}, query{}, key{}, groups{};
-};
-
-Sizes sizes_of(const Config& c) {
-  const auto groups = c.integer("num_key_value_heads", kGroups), width = head_width(c);
-  return {c.integer("hidden_size"), c.integer("intermediate_size"), c.integer("num_attention_heads") * width, groups * width, groups};
+GroupedAttention attention_of(const Config& c) {
+  return {c.integer("hidden_size"), c.integer("num_attention_heads"), c.integer("num_key_value_heads", kGroups), head_width(c)};
 }
 
-void block_equations(const MegatronLayer& layer, const HuggingFaceLayer& hf, const Sizes& s) {
-  layer["self_attention.linear_qkv.layer_norm_weight"] = replicated(hf("input_layernorm.weight", {s.hidden}));
-  layer["self_attention.linear_qkv.weight"] = column(interleave(s.groups,
-      hf("self_attn.q_proj.weight", {s.query, s.hidden}),
-      hf("self_attn.k_proj.weight", {s.key, s.hidden}),
-      hf("self_attn.v_proj.weight", {s.key, s.hidden})));
-  layer["self_attention.linear_qkv.bias"] = column(interleave(s.groups,
-      hf("self_attn.q_proj.bias", {s.query}), hf("self_attn.k_proj.bias", {s.key}), hf("self_attn.v_proj.bias", {s.key})));
-  layer["self_attention.linear_proj.weight"] = row(hf("self_attn.o_proj.weight", {s.hidden, s.query}));
-  layer["mlp.linear_fc1.layer_norm_weight"] = replicated(hf("post_attention_layernorm.weight", {s.hidden}));
-  layer["mlp.linear_fc1.weight"] =
-      column(concat(hf("mlp.gate_proj.weight", {s.ffn, s.hidden}), hf("mlp.up_proj.weight", {s.ffn, s.hidden})));
-  layer["mlp.linear_fc2.weight"] = row(hf("mlp.down_proj.weight", {s.hidden, s.ffn}));
+void block_equations(const MegatronLayer& layer, const HuggingFaceLayer& hf, const GroupedAttention& attention, std::int64_t ffn) {
+  grouped_attention(layer, hf, attention);
+  grouped_biases(layer, hf, attention);
+  gated_mlp(layer, hf, ffn, attention.hidden);
 }
 
 // Megatron takes the embedding first, then the states.
@@ -112,16 +100,16 @@ struct MiMo {
   static void forward_megatron(const Config& megatron, Forward& run) { forward::megatron_gpt(megatron, run); }
 
   static void equations(const Config& c, Model& model) {
-    const auto sizes = sizes_of(c);
-    const auto hidden = sizes.hidden, rows = c.integer("vocab_size");
+    const auto attention = attention_of(c);
+    const auto hidden = attention.hidden, ffn = c.integer("intermediate_size"), rows = c.integer("vocab_size");
     model["embedding.word_embeddings.weight"] = vocabulary(model.tensor("model.embed_tokens.weight", {rows, hidden}));
     for (const auto& [decoder, hf, index] : model.layers("decoder.layers.", "model.layers.", c.integer("num_hidden_layers")))
-      block_equations(decoder, hf, sizes);
+      block_equations(decoder, hf, attention, ffn);
     for (const auto& [mtp, hf, index] : model.layers("mtp.layers.", "model.mtp_layers.", c.integer("num_nextn_predict_layers", 0))) {
       mtp["enorm.weight"] = norm(hf("token_layernorm.weight", {hidden}));
       mtp["hnorm.weight"] = norm(hf("hidden_layernorm.weight", {hidden}));
       mtp["eh_proj.weight"] = column(embedding_first(hf("input_proj.weight", {hidden, 2 * hidden}), hidden));
-      block_equations(mtp.under("transformer_layer."), hf, sizes);
+      block_equations(mtp.under("transformer_layer."), hf, attention, ffn);
       mtp["final_layernorm.weight"] = norm(hf("final_layernorm.weight", {hidden}));
     }
     model["decoder.final_layernorm.weight"] = norm(model.tensor("model.norm.weight", {hidden}));

@@ -38,9 +38,6 @@ double share_of(const Config& c) {
   return turned_share(c);
 }
 
-// Over all heads at once, and still a share of them on every tensor-parallel rank; Megatron-Bridge's module keeps no state.
-Parameter norm_of_all_heads(const Tensor& weight) { return {weight, WB_SPLIT_AXIS_0, WB_EXTRA_ABSENT, 0}; }
-
 void check(const Config& hf) {
   if (const auto scores = hf.string("scoring_func", "sigmoid"); scores != "sigmoid")
     throw Failure("scoring_func is " + scores + "; MiniMax-M2 scores experts by sigmoid");
@@ -129,8 +126,7 @@ struct MiniMax {
     model["embedding.word_embeddings.weight"] = vocabulary(model.tensor("model.embed_tokens.weight", {rows, a.hidden}));
     for (const auto& [decoder, hf, index] : model.layers("decoder.layers.", "model.layers.", layers)) {
       grouped_attention(decoder, hf, a);
-      decoder["self_attention.q_layernorm.weight"] = norm_of_all_heads(hf("self_attn.q_norm.weight", {a.query()}));
-      decoder["self_attention.k_layernorm.weight"] = norm_of_all_heads(hf("self_attn.k_norm.weight", {a.key()}));
+      norms_of_all_heads(decoder, hf, a);
       decoder["pre_mlp_layernorm.weight"] = norm(hf("post_attention_layernorm.weight", {a.hidden}));
       decoder["mlp.router.weight"] = router(hf("block_sparse_moe.gate.weight", {experts, a.hidden}));
       decoder["mlp.router.expert_bias"] = expert_bias(hf("block_sparse_moe.e_score_correction_bias", {experts}));

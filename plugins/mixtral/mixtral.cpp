@@ -8,6 +8,7 @@
 #include <weighbridge/forward/megatron_gpt.hpp>
 #include <weighbridge/forward/separate_projections.hpp>
 #include <weighbridge/forward/stated_rotary.hpp>
+#include <weighbridge/grouped_attention.hpp>
 #include <weighbridge/rope_translation.hpp>
 
 #include <string>
@@ -94,17 +95,12 @@ struct Mixtral {
 
   static void equations(const Config& c, Model& model) {
     const auto hidden = c.integer("hidden_size"), inner = c.integer("intermediate_size"), rows = c.integer("vocab_size");
-    const auto groups = groups_of(c), width = head_width(c), experts = experts_of(c);
-    const auto query = attention_heads(c) * width, key = groups * width;
+    const auto experts = experts_of(c);
+    const GroupedAttention attention{hidden, attention_heads(c), groups_of(c), head_width(c)};
 
     model["embedding.word_embeddings.weight"] = vocabulary(model.tensor("model.embed_tokens.weight", {rows, hidden}));
     for (const auto& [decoder, hf, index] : model.layers("decoder.layers.", "model.layers.", c.integer("num_hidden_layers"))) {
-      decoder["self_attention.linear_qkv.layer_norm_weight"] = replicated(hf("input_layernorm.weight", {hidden}));
-      decoder["self_attention.linear_qkv.weight"] = column(interleave(groups,
-          hf("self_attn.q_proj.weight", {query, hidden}),
-          hf("self_attn.k_proj.weight", {key, hidden}),
-          hf("self_attn.v_proj.weight", {key, hidden})));
-      decoder["self_attention.linear_proj.weight"] = row(hf("self_attn.o_proj.weight", {hidden, query}));
+      grouped_attention(decoder, hf, attention);
       decoder["pre_mlp_layernorm.weight"] = norm(hf("post_attention_layernorm.weight", {hidden}));
       if (hf.source("mlp.experts.gate_up_proj")) {  // as transformers holds them in memory
         decoder["mlp.router.weight"] = replicated(hf("mlp.gate.weight", {experts, hidden}));

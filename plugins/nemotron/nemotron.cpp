@@ -6,6 +6,7 @@
 #include <weighbridge/family.hpp>
 #include <weighbridge/forward/megatron_gpt.hpp>
 #include <weighbridge/forward/separate_projections.hpp>
+#include <weighbridge/grouped_attention.hpp>
 #include <weighbridge/rope_translation.hpp>
 #include <weighbridge/translation.hpp>
 
@@ -92,27 +93,18 @@ struct Nemotron {
 
   static void equations(const Config& c, Model& model) {
     const auto hidden = c.integer("hidden_size"), ffn = c.integer("intermediate_size"), rows = c.integer("vocab_size");
-    const auto heads = attention_heads(c), groups = c.integer("num_key_value_heads", heads), width = head_width(c);
-    const auto query = heads * width, key = groups * width;
+    const auto heads = attention_heads(c);
+    const GroupedAttention attention{hidden, heads, c.integer("num_key_value_heads", heads), head_width(c)};
 
     model["embedding.word_embeddings.weight"] = vocabulary(model.tensor("model.embed_tokens.weight", {rows, hidden}));
     for (const auto& [decoder, hf, index] : model.layers("decoder.layers.", "model.layers.", c.integer("num_hidden_layers"))) {
-      decoder["self_attention.linear_qkv.layer_norm_weight"] = replicated(hf("input_layernorm.weight", {hidden}));
+      grouped_attention(decoder, hf, attention);
       decoder["self_attention.linear_qkv.layer_norm_bias"] = replicated(hf("input_layernorm.bias", {hidden}));
-      decoder["self_attention.linear_qkv.weight"] = column(interleave(groups,
-          hf("self_attn.q_proj.weight", {query, hidden}),
-          hf("self_attn.k_proj.weight", {key, hidden}),
-          hf("self_attn.v_proj.weight", {key, hidden})));
-      decoder["self_attention.linear_proj.weight"] = row(hf("self_attn.o_proj.weight", {hidden, query}));
       decoder["mlp.linear_fc1.layer_norm_weight"] = replicated(hf("post_attention_layernorm.weight", {hidden}));
       decoder["mlp.linear_fc1.layer_norm_bias"] = replicated(hf("post_attention_layernorm.bias", {hidden}));
       decoder["mlp.linear_fc1.weight"] = column(hf("mlp.up_proj.weight", {ffn, hidden}));
       decoder["mlp.linear_fc2.weight"] = row(hf("mlp.down_proj.weight", {hidden, ffn}));
-      if (c.flag("attention_bias")) {
-        decoder["self_attention.linear_qkv.bias"] = column(interleave(groups,
-            hf("self_attn.q_proj.bias", {query}), hf("self_attn.k_proj.bias", {key}), hf("self_attn.v_proj.bias", {key})));
-        decoder["self_attention.linear_proj.bias"] = replicated(hf("self_attn.o_proj.bias", {hidden}));
-      }
+      if (c.flag("attention_bias")) all_attention_biases(decoder, hf, attention);
       if (c.flag("mlp_bias")) {
         decoder["mlp.linear_fc1.bias"] = column(hf("mlp.up_proj.bias", {ffn}));
         decoder["mlp.linear_fc2.bias"] = replicated(hf("mlp.down_proj.bias", {hidden}));

@@ -7,6 +7,8 @@
 #include <weighbridge/forward/megatron_gpt.hpp>
 #include <weighbridge/forward/separate_projections.hpp>
 #include <weighbridge/forward/stated_rotary.hpp>
+#include <weighbridge/grouped_attention.hpp>
+#include <weighbridge/mixture.hpp>
 #include <weighbridge/rope_translation.hpp>
 #include <weighbridge/translation.hpp>
 
@@ -27,25 +29,16 @@ constexpr double kEpsilon = 1e-5;  // where a config.json does not say
 constexpr RopeScalings kRope{.theta = 10000.0, .known = "Megatron-Core computes default, linear and yarn", .linear = true,
                              .yarn = RopeScalings::Yarn::with_rounding};
 
-// The norm of all queries or keys is cut as the heads are, and keeps no state of its own.
-Parameter cut_norm(const Tensor& value) { return {value, WB_SPLIT_AXIS_0, WB_EXTRA_ABSENT, 0}; }
-
 void decoder_equations(const Config& c, const Model& model) {
   const auto hidden = c.integer("hidden_size"), ffn = c.integer("intermediate_size"), rows = c.integer("vocab_size");
-  const auto heads = attention_heads(c), width = head_width(c), groups = c.integer("num_key_value_heads", heads);
-  const auto query = heads * width, key = groups * width;
+  const auto heads = attention_heads(c);
+  const GroupedAttention attention{hidden, heads, c.integer("num_key_value_heads", heads), head_width(c)};
   model["embedding.word_embeddings.weight"] = vocabulary(model.tensor("model.embed_tokens.weight", {rows, hidden}));
   for (const auto& [decoder, hf, index] : model.layers("decoder.layers.", "model.layers.", c.integer("num_hidden_layers"))) {
-    decoder["self_attention.linear_qkv.weight"] = column(interleave(groups,
-        hf("self_attn.q_proj.weight", {query, hidden}),
-        hf("self_attn.k_proj.weight", {key, hidden}),
-        hf("self_attn.v_proj.weight", {key, hidden})));
-    decoder["self_attention.q_layernorm.weight"] = cut_norm(hf("self_attn.q_norm.weight", {query}));
-    decoder["self_attention.k_layernorm.weight"] = cut_norm(hf("self_attn.k_norm.weight", {key}));
-    decoder["self_attention.linear_proj.weight"] = row(hf("self_attn.o_proj.weight", {hidden, query}));
+    grouped_projections(decoder, hf, attention);
+    norms_of_all_heads(decoder, hf, attention);
     decoder["self_attention.linear_proj.post_layernorm.weight"] = norm(hf("post_attention_layernorm.weight", {hidden}));
-    decoder["mlp.linear_fc1.weight"] = column(concat(hf("mlp.gate_proj.weight", {ffn, hidden}), hf("mlp.up_proj.weight", {ffn, hidden})));
-    decoder["mlp.linear_fc2.weight"] = row(hf("mlp.down_proj.weight", {hidden, ffn}));
+    gated_projections(decoder.under("mlp."), hf, "mlp.", ffn, hidden);
     decoder["mlp.linear_fc2.post_layernorm.weight"] = norm(hf("post_feedforward_layernorm.weight", {hidden}));
   }
   model["decoder.final_layernorm.weight"] = norm(model.tensor("model.norm.weight", {hidden}));

@@ -3,6 +3,8 @@
 #include <weighbridge/forward/megatron_gpt.hpp>
 #include <weighbridge/forward/separate_projections.hpp>
 #include <weighbridge/forward/stated_rotary.hpp>
+#include <weighbridge/grouped_attention.hpp>
+#include <weighbridge/mixture.hpp>
 #include <weighbridge/rope_translation.hpp>
 #include <weighbridge/translation.hpp>
 
@@ -24,18 +26,14 @@ void plain_norm(const Model& model, const MegatronLayer& decoder, const std::str
 
 void Olmo1::equations(const Config& c, Model& model) {
   const auto hidden = c.integer("hidden_size"), ffn = c.integer("intermediate_size"), rows = c.integer("vocab_size");
-  const auto heads = attention_heads(c), width = head_width(c), groups = c.integer("num_key_value_heads", heads);
+  const auto heads = attention_heads(c);
+  const GroupedAttention attention{hidden, heads, c.integer("num_key_value_heads", heads), head_width(c)};
   model["embedding.word_embeddings.weight"] = vocabulary(model.tensor("model.embed_tokens.weight", {rows, hidden}));
   for (const auto& [decoder, hf, index] : model.layers("decoder.layers.", "model.layers.", c.integer("num_hidden_layers"))) {
     plain_norm(model, decoder, "self_attention.linear_qkv.", hidden);
-    decoder["self_attention.linear_qkv.weight"] = column(interleave(groups,
-        hf("self_attn.q_proj.weight", {heads * width, hidden}),
-        hf("self_attn.k_proj.weight", {groups * width, hidden}),
-        hf("self_attn.v_proj.weight", {groups * width, hidden})));
-    decoder["self_attention.linear_proj.weight"] = row(hf("self_attn.o_proj.weight", {hidden, heads * width}));
+    grouped_projections(decoder, hf, attention);
     plain_norm(model, decoder, "mlp.linear_fc1.", hidden);
-    decoder["mlp.linear_fc1.weight"] = column(concat(hf("mlp.gate_proj.weight", {ffn, hidden}), hf("mlp.up_proj.weight", {ffn, hidden})));
-    decoder["mlp.linear_fc2.weight"] = row(hf("mlp.down_proj.weight", {hidden, ffn}));
+    gated_projections(decoder.under("mlp."), hf, "mlp.", ffn, hidden);
     model.dropped(hf.name("self_attn.rotary_emb.inv_freq"), "computed from rope_theta; old checkpoints carry it");
   }
   model["decoder.final_layernorm.weight"] = norm(model.filled(1.0, {hidden}));

@@ -4,7 +4,9 @@
 //   Llama's block; Qwen2 has a bias in q, k and v, Qwen3 an RMSNorm over each head of q and k.
 
 #include <weighbridge/family.hpp>
+#include <weighbridge/grouped_attention.hpp>
 #include <weighbridge/layer_specification.hpp>
+#include <weighbridge/mixture.hpp>
 #include <weighbridge/rope_translation.hpp>
 #include <weighbridge/translation.hpp>
 
@@ -27,26 +29,10 @@ struct Heads {
 
 inline void attention_equations(const MegatronLayer& decoder, const HuggingFaceLayer& hf, std::int64_t hidden, const Heads& heads,
                                 Generation generation) {
-  const auto width = heads.width, query = heads.count * width, key = heads.groups * width;
-  decoder["self_attention.linear_qkv.layer_norm_weight"] = replicated(hf("input_layernorm.weight", {hidden}));
-  decoder["self_attention.linear_qkv.weight"] = column(interleave(heads.groups,
-      hf("self_attn.q_proj.weight", {query, hidden}),
-      hf("self_attn.k_proj.weight", {key, hidden}),
-      hf("self_attn.v_proj.weight", {key, hidden})));
-  if (generation == Generation::qwen2) {
-    decoder["self_attention.linear_qkv.bias"] = column(interleave(heads.groups,
-        hf("self_attn.q_proj.bias", {query}), hf("self_attn.k_proj.bias", {key}), hf("self_attn.v_proj.bias", {key})));
-  } else {
-    decoder["self_attention.q_layernorm.weight"] = norm(hf("self_attn.q_norm.weight", {width}));
-    decoder["self_attention.k_layernorm.weight"] = norm(hf("self_attn.k_norm.weight", {width}));
-  }
-  decoder["self_attention.linear_proj.weight"] = row(hf("self_attn.o_proj.weight", {hidden, query}));
-}
-
-inline void dense_equations(const MegatronLayer& decoder, const HuggingFaceLayer& hf, std::int64_t hidden, std::int64_t ffn) {
-  decoder["mlp.linear_fc1.layer_norm_weight"] = replicated(hf("post_attention_layernorm.weight", {hidden}));
-  decoder["mlp.linear_fc1.weight"] = column(concat(hf("mlp.gate_proj.weight", {ffn, hidden}), hf("mlp.up_proj.weight", {ffn, hidden})));
-  decoder["mlp.linear_fc2.weight"] = row(hf("mlp.down_proj.weight", {hidden, ffn}));
+  const GroupedAttention attention{hidden, heads.count, heads.groups, heads.width};
+  grouped_attention(decoder, hf, attention);
+  if (generation == Generation::qwen2) grouped_biases(decoder, hf, attention);
+  else head_norms(decoder, hf, heads.width);
 }
 
 // What comes before the first layer and after the last one.

@@ -19,7 +19,7 @@ void decoder_equations(const Config& c, const Model& model, Generation generatio
   const auto hidden = c.integer("hidden_size"), ffn = c.integer("intermediate_size");
   for (const auto& [decoder, hf, index] : model.layers("decoder.layers.", "model.layers.", c.integer("num_hidden_layers"))) {
     qwen::attention_equations(decoder, hf, hidden, heads_of(c, generation), generation);
-    qwen::dense_equations(decoder, hf, hidden, ffn);
+    gated_mlp(decoder, hf, ffn, hidden);
   }
   qwen::outer_equations(c, model);
 }

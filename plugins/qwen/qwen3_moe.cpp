@@ -63,7 +63,7 @@ void Qwen3Moe::equations(const Config& c, Model& model) {
   for (const auto& [decoder, hf, index] : model.layers("decoder.layers.", "model.layers.", c.integer("num_hidden_layers"))) {
     attention_equations(decoder, hf, hidden, heads_of(c), Generation::qwen3);
     if (has_experts(c, index)) expert_equations(c, decoder, hf, hidden);
-    else dense_equations(decoder, hf, hidden, c.integer("intermediate_size"));
+    else gated_mlp(decoder, hf, c.integer("intermediate_size"), hidden);
   }
   outer_equations(c, model);
 }

@@ -4,6 +4,8 @@
 
 #include <weighbridge/family.hpp>
 #include <weighbridge/forward/megatron_gpt.hpp>
+#include <weighbridge/grouped_attention.hpp>
+#include <weighbridge/mixture.hpp>
 #include <weighbridge/rope_translation.hpp>
 #include <weighbridge/translation.hpp>
 
@@ -20,23 +22,13 @@ constexpr RopeScalings kRope{.theta = smollm::kTheta, .known = "SmolLM3 has defa
                              .yarn = RopeScalings::Yarn::with_rounding};
 
 void layer_equations(const Config& c, const MegatronLayer& decoder, const HuggingFaceLayer& hf) {
-  const auto hidden = c.integer("hidden_size"), ffn = c.integer("intermediate_size"), groups = smollm::groups_of(c);
-  const auto query = attention_heads(c) * head_width(c), key = groups * head_width(c);
-  decoder["self_attention.linear_qkv.layer_norm_weight"] = replicated(hf("input_layernorm.weight", {hidden}));
-  decoder["self_attention.linear_qkv.weight"] = column(interleave(groups,
-      hf("self_attn.q_proj.weight", {query, hidden}),
-      hf("self_attn.k_proj.weight", {key, hidden}),
-      hf("self_attn.v_proj.weight", {key, hidden})));
-  decoder["self_attention.linear_proj.weight"] = row(hf("self_attn.o_proj.weight", {hidden, query}));
-  decoder["mlp.linear_fc1.layer_norm_weight"] = replicated(hf("post_attention_layernorm.weight", {hidden}));
-  decoder["mlp.linear_fc1.weight"] = column(concat(hf("mlp.gate_proj.weight", {ffn, hidden}), hf("mlp.up_proj.weight", {ffn, hidden})));
-  decoder["mlp.linear_fc2.weight"] = row(hf("mlp.down_proj.weight", {hidden, ffn}));
+  const auto hidden = c.integer("hidden_size"), ffn = c.integer("intermediate_size");
+  const GroupedAttention attention{hidden, attention_heads(c), smollm::groups_of(c), head_width(c)};
+  grouped_attention(decoder, hf, attention);
+  gated_mlp(decoder, hf, ffn, hidden);
   if (!c.flag("attention_bias")) return;
-  decoder["self_attention.linear_qkv.bias"] = column(interleave(groups,
-      hf("self_attn.q_proj.bias", {query}), hf("self_attn.k_proj.bias", {key}), hf("self_attn.v_proj.bias", {key})));
-  decoder["self_attention.linear_proj.bias"] = replicated(hf("self_attn.o_proj.bias", {hidden}));
-  decoder["mlp.linear_fc1.bias"] = column(concat(hf("mlp.gate_proj.bias", {ffn}), hf("mlp.up_proj.bias", {ffn})));
-  decoder["mlp.linear_fc2.bias"] = replicated(hf("mlp.down_proj.bias", {hidden}));
+  all_attention_biases(decoder, hf, attention);
+  gated_biases(decoder, hf, ffn, hidden);
 }
 
 struct SmolLM3 {

@@ -6,6 +6,7 @@
 #include <weighbridge/forward/megatron_gpt.hpp>
 #include <weighbridge/forward/separate_projections.hpp>
 #include <weighbridge/forward/stated_rotary.hpp>
+#include <weighbridge/grouped_attention.hpp>
 #include <weighbridge/rope_translation.hpp>
 #include <weighbridge/translation.hpp>
 
@@ -39,23 +40,17 @@ constexpr Field kFields[] = {
 };
 
 void layer_equations(const Config& c, const MegatronLayer& decoder, const HuggingFaceLayer& hf) {
-  const auto hidden = c.integer("hidden_size"), ffn = c.integer("intermediate_size"), groups = c.integer("num_key_value_heads", kGroups);
-  const auto query = attention_heads(c) * head_width(c), key = groups * head_width(c);
+  const auto hidden = c.integer("hidden_size"), ffn = c.integer("intermediate_size");
+  const GroupedAttention attention{hidden, attention_heads(c), c.integer("num_key_value_heads", kGroups), head_width(c)};
   for (const std::string kind : {"weight", "bias"}) {
     decoder["self_attention.linear_qkv.layer_norm_" + kind] = replicated(hf("input_layernorm." + kind, {hidden}));
     decoder["mlp.linear_fc1.layer_norm_" + kind] = replicated(hf("post_attention_layernorm." + kind, {hidden}));
   }
-  decoder["self_attention.linear_qkv.weight"] = column(interleave(groups,
-      hf("self_attn.q_proj.weight", {query, hidden}),
-      hf("self_attn.k_proj.weight", {key, hidden}),
-      hf("self_attn.v_proj.weight", {key, hidden})));
-  decoder["self_attention.linear_proj.weight"] = row(hf("self_attn.o_proj.weight", {hidden, query}));
+  grouped_projections(decoder, hf, attention);
   decoder["mlp.linear_fc1.weight"] = column(hf("mlp.c_fc.weight", {ffn, hidden}));
   decoder["mlp.linear_fc2.weight"] = row(hf("mlp.c_proj.weight", {hidden, ffn}));
   if (!has_biases(c)) return;
-  decoder["self_attention.linear_qkv.bias"] = column(interleave(groups,
-      hf("self_attn.q_proj.bias", {query}), hf("self_attn.k_proj.bias", {key}), hf("self_attn.v_proj.bias", {key})));
-  decoder["self_attention.linear_proj.bias"] = replicated(hf("self_attn.o_proj.bias", {hidden}));
+  all_attention_biases(decoder, hf, attention);
   decoder["mlp.linear_fc1.bias"] = column(hf("mlp.c_fc.bias", {ffn}));
   decoder["mlp.linear_fc2.bias"] = replicated(hf("mlp.c_proj.bias", {hidden}));
 }

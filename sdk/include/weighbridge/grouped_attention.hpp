@@ -1,9 +1,10 @@
 #pragma once
-// Attention of grouped queries whose projections Hugging Face keeps apart, with the norm before it, in Megatron's fused form.
+// Attention of grouped queries whose projections Hugging Face keeps apart, in Megatron's fused form.
 
 #include <weighbridge/model.hpp>
 
 #include <cstdint>
+#include <string>
 
 namespace weighbridge {
 inline namespace sdk_v1 {
@@ -15,13 +16,43 @@ struct GroupedAttention {
   std::int64_t key() const { return groups * width; }
 };
 
-inline void grouped_attention(const MegatronLayer& layer, const HuggingFaceLayer& hf, const GroupedAttention& a) {
-  layer["self_attention.linear_qkv.layer_norm_weight"] = replicated(hf("input_layernorm.weight", {a.hidden}));
+// Without the norm before it, where a family has another one or none.
+inline void grouped_projections(const MegatronLayer& layer, const HuggingFaceLayer& hf, const GroupedAttention& a) {
   layer["self_attention.linear_qkv.weight"] = column(interleave(a.groups,
       hf("self_attn.q_proj.weight", {a.query(), a.hidden}),
       hf("self_attn.k_proj.weight", {a.key(), a.hidden}),
       hf("self_attn.v_proj.weight", {a.key(), a.hidden})));
   layer["self_attention.linear_proj.weight"] = row(hf("self_attn.o_proj.weight", {a.hidden, a.query()}));
+}
+
+inline void grouped_attention(const MegatronLayer& layer, const HuggingFaceLayer& hf, const GroupedAttention& a) {
+  layer["self_attention.linear_qkv.layer_norm_weight"] = replicated(hf("input_layernorm.weight", {a.hidden}));
+  grouped_projections(layer, hf, a);
+}
+
+// Of queries, keys and values.
+inline void grouped_biases(const MegatronLayer& layer, const HuggingFaceLayer& hf, const GroupedAttention& a) {
+  layer["self_attention.linear_qkv.bias"] = column(interleave(a.groups,
+      hf("self_attn.q_proj.bias", {a.query()}), hf("self_attn.k_proj.bias", {a.key()}), hf("self_attn.v_proj.bias", {a.key()})));
+}
+
+// Of the output, too.
+inline void all_attention_biases(const MegatronLayer& layer, const HuggingFaceLayer& hf, const GroupedAttention& a) {
+  grouped_biases(layer, hf, a);
+  layer["self_attention.linear_proj.bias"] = replicated(hf("self_attn.o_proj.bias", {a.hidden}));
+}
+
+// A norm over each head of queries and keys.
+inline void head_norms(const MegatronLayer& layer, const HuggingFaceLayer& hf, std::int64_t width) {
+  layer["self_attention.q_layernorm.weight"] = norm(hf("self_attn.q_norm.weight", {width}));
+  layer["self_attention.k_layernorm.weight"] = norm(hf("self_attn.k_norm.weight", {width}));
+}
+
+// A norm over all queries, and one over all keys: cut as the heads are, by modules of Megatron-Bridge's that keep no state.
+inline void norms_of_all_heads(const MegatronLayer& layer, const HuggingFaceLayer& hf, const GroupedAttention& a) {
+  const auto cut = [](const Tensor& weight) { return Parameter{weight, WB_SPLIT_AXIS_0, WB_EXTRA_ABSENT, 0}; };
+  layer["self_attention.q_layernorm.weight"] = cut(hf("self_attn.q_norm.weight", {a.query()}));
+  layer["self_attention.k_layernorm.weight"] = cut(hf("self_attn.k_norm.weight", {a.key()}));
 }
 
 }  // namespace sdk_v1

@@ -25,6 +25,12 @@ inline void gated_mlp(const MegatronLayer& layer, const HuggingFaceLayer& hf, st
   gated_projections(layer.under("mlp."), hf, "mlp.", width, hidden);
 }
 
+// The biases of the same layer.
+inline void gated_biases(const MegatronLayer& layer, const HuggingFaceLayer& hf, std::int64_t width, std::int64_t hidden) {
+  layer["mlp.linear_fc1.bias"] = column(concat(hf("mlp.gate_proj.bias", {width}), hf("mlp.up_proj.bias", {width})));
+  layer["mlp.linear_fc2.bias"] = replicated(hf("mlp.down_proj.bias", {hidden}));
+}
+
 struct ExpertMixture {
   std::int64_t hidden{}, count{}, width{};
   std::int64_t shared_width{};  // 0: no shared experts
