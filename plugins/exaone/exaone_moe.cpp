@@ -12,6 +12,7 @@
 #include <weighbridge/forward/stated_rotary.hpp>
 #include <weighbridge/grouped_attention.hpp>
 #include <weighbridge/mixture.hpp>
+#include <weighbridge/mixture_translation.hpp>
 #include <weighbridge/rope_translation.hpp>
 
 #include <string>
@@ -61,7 +62,7 @@ std::vector<bool> mixtures_of(const Config& hf) {
   return mixtures;
 }
 
-std::vector<bool> mixtures_of_megatron(const Config& megatron) {
+std::vector<bool> stated_mixtures(const Config& megatron) {
   std::vector<bool> mixtures;
   const auto every = megatron.integer(megatron.has("moe_layer_freq.0") ? "moe_layer_freq.0" : "moe_layer_freq", 1);
   for (std::int64_t i = 0; i < megatron.integer("num_layers"); ++i)
@@ -139,9 +140,7 @@ void experts_to_megatron(const Config& hf, const Sizes& s, const Config& megatro
   megatron.set("moe_router_load_balancing_type", "global_aux_loss");
   megatron.set("moe_aux_loss_coeff", 0.01);
   megatron.set("moe_z_loss_coeff", 0.001);
-  megatron.set_list("moe_layer_freq");
-  std::int64_t i = 0;
-  for (const bool mixture : mixtures_of(hf)) megatron.set(Config::at("moe_layer_freq", i++), mixture ? 1 : 0);
+  mixtures_to_megatron(mixtures_of(hf), megatron);
 }
 
 }  // namespace
@@ -173,26 +172,22 @@ void ExaoneMoe::to_hugging_face(Config megatron, Config hf, Notes) {
   dtype_to_hugging_face(megatron, hf);
   rope_to_hugging_face(megatron, hf, kRope);
   kinds_to_hugging_face(megatron, hf);
-  const auto width = megatron.integer("moe_ffn_hidden_size"), shared = megatron.integer("moe_shared_expert_intermediate_size", 0);
-  if (width < 1 || shared % width != 0)
-    throw Failure("moe_shared_expert_intermediate_size is " + std::to_string(shared) + ", no multiple of moe_ffn_hidden_size, " + std::to_string(width));
+  const auto width = megatron.integer("moe_ffn_hidden_size");
   hf.set("num_experts", megatron.integer("num_moe_experts"));
   hf.set("num_experts_per_tok", megatron.integer("moe_router_topk"));
   hf.set("moe_intermediate_size", width);
-  hf.set("num_shared_experts", shared / width);
+  hf.set("num_shared_experts", shared_experts_of_megatron(megatron, width));
   hf.set("n_group", megatron.integer("moe_router_num_groups", 1));
   hf.set("topk_group", megatron.integer("moe_router_group_topk", 1));
   hf.set("routed_scaling_factor", megatron.number("moe_router_topk_scaling_factor", 1.0));
   hf.set("scoring_func", "sigmoid");
   hf.set("topk_method", "noaux_tc");
   hf.set("norm_topk_prob", true);
-  const auto mixtures = mixtures_of_megatron(megatron);
+  const auto mixtures = stated_mixtures(megatron);
   std::int64_t first = 0;
   while (first < static_cast<std::int64_t>(mixtures.size()) && !mixtures[static_cast<std::size_t>(first)]) ++first;
   hf.set("first_k_dense_replace", first);
-  hf.set_list("mlp_layer_types");
-  for (std::size_t i = 0; i < mixtures.size(); ++i)
-    hf.set(Config::at("mlp_layer_types", static_cast<std::int64_t>(i)), mixtures[i] ? "sparse" : "dense");
+  mixture_list_to_hugging_face(mixtures, hf);
   hf.set("num_nextn_predict_layers", megatron.integer("mtp_num_layers", 0));
   if (megatron.flag("mtp_use_repeated_layer")) hf.set("mtp_share_layers", true);
   hf.set("mtp_loss_scaling_factor", megatron.number("mtp_loss_scaling_factor", 0.1));

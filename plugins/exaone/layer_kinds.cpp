@@ -1,6 +1,7 @@
 #include "layer_kinds.hpp"
 
 #include <weighbridge/forward/megatron_config.hpp>
+#include <weighbridge/translation.hpp>
 
 #include <string>
 
@@ -57,11 +58,7 @@ LayerKinds kinds_of(const Config& hf, std::int64_t layers) {
 }
 
 void kinds_to_megatron(const LayerKinds& kinds, const Config& megatron) {
-  if (kinds.window) {
-    megatron.set_list("window_size");
-    megatron.set("window_size.0", *kinds.window - 1);
-    megatron.set("window_size.1", 0);
-  }
+  if (kinds.window) window_size_to_megatron(*kinds.window, megatron);
   for (const auto* list : {"window_attn_skip_freq", "no_rope_freq"}) megatron.set_list(list);
   for (std::int64_t i = 0; i < static_cast<std::int64_t>(kinds.sliding.size()); ++i) {
     megatron.set(Config::at("window_attn_skip_freq", i), kinds.is_sliding(i) ? 1 : 0);
@@ -72,7 +69,7 @@ void kinds_to_megatron(const LayerKinds& kinds, const Config& megatron) {
 void kinds_to_hugging_face(const Config& megatron, const Config& hf) {
   const auto layers = megatron.integer("num_layers");
   LayerKinds kinds;
-  if (megatron.has("window_size.0")) kinds.window = megatron.integer("window_size.0") + 1;
+  kinds.window = window_of_megatron(megatron);
   hf.set_list("layer_types");
   for (std::int64_t i = 0; i < layers; ++i) {
     // Megatron's documents without a window need not say anything of it.

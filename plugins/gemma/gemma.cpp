@@ -123,9 +123,7 @@ void Gemma2::to_megatron(Config hf, Config megatron, Notes) {
   const auto global = global_layers(hf, sizes_of(hf, Generation::second).layers, 2);
   for (std::size_t i = 0; i < global.size(); ++i)
     if (global[i] != (i % 2 == 1)) throw Failure("layer_types does not alternate from sliding_attention on; Megatron's Gemma 2 does");
-  megatron.set_list("window_size");
-  megatron.set("window_size.0", hf.integer("sliding_window", 4096) - 1);
-  megatron.set("window_size.1", 0);
+  window_size_to_megatron(hf.integer("sliding_window", 4096), megatron);
   megatron.set("query_pre_attn_scalar", hf.integer("query_pre_attn_scalar", 256));
   for (const auto& [name, otherwise] : {std::pair{"attn_logit_softcapping", 50.0}, std::pair{"final_logit_softcapping", 30.0}}) {
     if (hf.is_null(name)) megatron.set_null(name);

@@ -54,9 +54,7 @@ void dense_to_megatron(const Config& hf, const Config& megatron, const Decoder& 
   ropes_to_megatron(hf, megatron, kDenseRopes);
   megatron.set("global_kv_channels", d.global_heads.width);
   global_groups_to_megatron(hf, megatron, "num_global_query_groups", d.global_heads.groups);
-  megatron.set_list("window_size");
-  megatron.set("window_size.0", hf.integer("sliding_window", 512) - 1);
-  megatron.set("window_size.1", 0);
+  window_size_to_megatron(hf.integer("sliding_window", 512), megatron);
   megatron.set_list("window_attn_skip_freq");
   for (std::int64_t i = 0; i < d.sizes.layers; ++i) megatron.set(Config::at("window_attn_skip_freq", i), !d.is_global(i));
   megatron.set("num_kv_shared_layers", d.shared);

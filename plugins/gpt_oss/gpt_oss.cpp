@@ -100,9 +100,7 @@ void window_to_megatron(const Config& hf, const Config& megatron) {
     alternating += slides(hf, i) == (i % 2 == 0);
   }
   if (sliding == 0) return;
-  megatron.set_list("window_size");
-  megatron.set("window_size.0", hf.integer("sliding_window", 128) - 1);
-  megatron.set("window_size.1", 0);
+  window_size_to_megatron(hf.integer("sliding_window", 128), megatron);
   if (alternating == layers) {
     megatron.set("window_attn_skip_freq", 2);
   } else if (sliding < layers) {

@@ -8,6 +8,7 @@
 #include <weighbridge/forward/megatron_gpt.hpp>
 #include <weighbridge/grouped_attention.hpp>
 #include <weighbridge/mixture.hpp>
+#include <weighbridge/mixture_translation.hpp>
 
 #include "forward.hpp"
 #include "multipliers.hpp"
@@ -63,12 +64,9 @@ void config_to_megatron(const Config& hf, const Config& megatron, const Notes& n
   granite::multipliers_to_megatron(granite::multipliers_of(hf), head_width(hf), megatron);
   megatron.set("qk_layernorm", false);
 
-  // One switch of Megatron's gives every linear layer of a block its bias.
-  const bool attention_bias = hf.flag("attention_bias"), mlp_bias = kind == Kind::dense && hf.flag("mlp_bias");
-  if (attention_bias && kind == Kind::mixture) throw Failure("attention_bias is true; Megatron's add_bias_linear would give the experts biases too");
-  if (attention_bias != mlp_bias) throw Failure("attention_bias and mlp_bias differ; Megatron's add_bias_linear gives both or neither a bias");
-  megatron.set("add_bias_linear", mlp_bias);
-  megatron.set("add_qkv_bias", attention_bias);
+  if (kind == Kind::mixture && hf.flag("attention_bias"))
+    throw Failure("attention_bias is true; Megatron's add_bias_linear would give the experts biases too");
+  for (const auto* biases : {"add_bias_linear", "add_qkv_bias"}) megatron.set(biases, kind == Kind::dense && linear_biases(hf));
 }
 
 void config_to_hugging_face(const Config& megatron, const Config& hf, const Notes& notes) {
@@ -132,9 +130,7 @@ struct GraniteMoe {
     hf.set("intermediate_size", megatron.integer("moe_ffn_hidden_size", megatron.integer("ffn_hidden_size")));
     hf.set("num_local_experts", megatron.integer("num_moe_experts"));
     hf.set("num_experts_per_tok", megatron.integer("moe_router_topk", granite::kChosen));
-    // Megatron-LM may balance in several ways at a time, with a coefficient of each.
-    const auto first = Config::at("moe_aux_loss_coeff", 0);
-    hf.set("router_aux_loss_coef", megatron.number(megatron.has(first) ? first : "moe_aux_loss_coeff", kBalance));
+    hf.set("router_aux_loss_coef", balance_of_megatron(megatron, kBalance));
     hf.set("output_router_logits", false);
   }
   static bool recognises(const Config& megatron) {

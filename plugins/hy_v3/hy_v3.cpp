@@ -116,8 +116,7 @@ void HyV3::to_hugging_face(Config megatron, Config hf, Notes) {
   hf.set("num_nextn_predict_layers", megatron.integer("mtp_num_layers", 0));
   // Both ways to say it: who reads one does not read the other.
   const auto mixtures = mixtures_of_megatron(megatron);
-  hf.set_list("mlp_layer_types");
-  for (std::size_t i = 0; i < mixtures.size(); ++i) hf.set(Config::at("mlp_layer_types", static_cast<std::int64_t>(i)), mixtures[i] ? "sparse" : "dense");
+  mixture_list_to_hugging_face(mixtures, hf);
   if (std::ranges::is_sorted(mixtures)) hf.set("first_k_dense_replace", dense_layers_before(mixtures));
 }
 

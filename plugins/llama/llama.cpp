@@ -45,12 +45,7 @@ struct Llama {
     for (const auto* fused : {"bias_activation_fusion", "masked_softmax_fusion", "persist_layer_norm", "bias_dropout_fusion", "apply_rope_fusion"})
       megatron.set(fused, true);
 
-    // One switch of Megatron's gives every linear layer of a block its bias.
-    const bool attention_bias = hf.flag("attention_bias"), mlp_bias = hf.flag("mlp_bias");
-    if (attention_bias != mlp_bias)
-      throw Failure("attention_bias and mlp_bias differ; Megatron's add_bias_linear gives both or neither a bias");
-    megatron.set("add_bias_linear", mlp_bias);
-    megatron.set("add_qkv_bias", attention_bias);
+    for (const auto* biases : {"add_bias_linear", "add_qkv_bias"}) megatron.set(biases, linear_biases(hf));
     rope_to_megatron(hf, megatron, notes, llama::kRope);
   }
 
@@ -98,9 +93,7 @@ struct Mistral {
     dtype_to_megatron(hf, megatron);
     rope_to_megatron(hf, megatron, notes, kMistralRope);
     if (const auto window = hf.find_integer("sliding_window")) {
-      megatron.set_list("window_size");
-      megatron.set("window_size.0", *window - 1);
-      megatron.set("window_size.1", 0);
+      window_size_to_megatron(*window, megatron);
       megatron.set("cp_comm_type", "a2a");
     }
   }
@@ -110,8 +103,7 @@ struct Mistral {
     attention_to_hugging_face(megatron, hf);
     dtype_to_hugging_face(megatron, hf);
     rope_to_hugging_face(megatron, hf, llama::kRope);
-    if (megatron.has("window_size.0")) hf.set("sliding_window", megatron.integer("window_size.0") + 1);
-    else hf.set_null("sliding_window");
+    sliding_window_to_hugging_face(megatron, hf);
   }
 
   static bool recognises(const Config& megatron) {

@@ -9,6 +9,7 @@
 #include <weighbridge/forward/separate_projections.hpp>
 #include <weighbridge/forward/stated_rotary.hpp>
 #include <weighbridge/grouped_attention.hpp>
+#include <weighbridge/mixture_translation.hpp>
 #include <weighbridge/rope_translation.hpp>
 
 #include <string>
@@ -39,11 +40,7 @@ struct Mixtral {
     megatron.set("add_qkv_bias", false);
     megatron.set("qk_layernorm", false);
     rope_to_megatron(hf, megatron, notes, kRope);
-    if (const auto window = hf.find_integer("sliding_window")) {
-      megatron.set_list("window_size");
-      megatron.set("window_size.0", *window - 1);
-      megatron.set("window_size.1", 0);
-    }
+    if (const auto window = hf.find_integer("sliding_window")) window_size_to_megatron(*window, megatron);
     megatron.set("num_moe_experts", experts_of(hf));
     megatron.set("moe_ffn_hidden_size", hf.integer("intermediate_size"));
     megatron.set("moe_router_topk", hf.integer("num_experts_per_tok", kChosen));
@@ -63,14 +60,11 @@ struct Mixtral {
     attention_to_hugging_face(megatron, hf);
     dtype_to_hugging_face(megatron, hf);
     rope_to_hugging_face(megatron, hf, kRope);
-    if (megatron.has("window_size.0")) hf.set("sliding_window", megatron.integer("window_size.0") + 1);
-    else hf.set_null("sliding_window");
+    sliding_window_to_hugging_face(megatron, hf);
     hf.set("intermediate_size", megatron.integer("moe_ffn_hidden_size", megatron.integer("ffn_hidden_size")));
     hf.set("num_local_experts", megatron.integer("num_moe_experts"));
     hf.set("num_experts_per_tok", megatron.integer("moe_router_topk", kChosen));
-    // Megatron-LM may balance in several ways at a time, with a coefficient of each.
-    const auto first = Config::at("moe_aux_loss_coeff", 0);
-    hf.set("router_aux_loss_coef", megatron.number(megatron.has(first) ? first : "moe_aux_loss_coeff", kBalance));
+    hf.set("router_aux_loss_coef", balance_of_megatron(megatron, kBalance));
     hf.set("router_jitter_noise", megatron.number("moe_input_jitter_eps", 0.0));
     hf.set("output_router_logits", false);
   }

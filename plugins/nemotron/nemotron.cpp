@@ -57,12 +57,7 @@ struct Nemotron {
     rope_of_a_part_to_megatron(hf, megatron, notes, kRope, turned_part(hf));
     for (const auto* fused : {"masked_softmax_fusion", "persist_layer_norm", "cross_entropy_loss_fusion", "apply_rope_fusion"}) megatron.set(fused, true);
 
-    // One switch of Megatron's gives every linear layer of a block its bias.
-    const bool attention_bias = hf.flag("attention_bias"), mlp_bias = hf.flag("mlp_bias");
-    if (attention_bias != mlp_bias)
-      throw Failure("attention_bias and mlp_bias differ; Megatron's add_bias_linear gives both or neither a bias");
-    megatron.set("add_bias_linear", mlp_bias);
-    megatron.set("add_qkv_bias", attention_bias);
+    for (const auto* biases : {"add_bias_linear", "add_qkv_bias"}) megatron.set(biases, linear_biases(hf));
   }
 
   static void to_hugging_face(Config megatron, Config hf, Notes) {

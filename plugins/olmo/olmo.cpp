@@ -106,9 +106,7 @@ constexpr std::string_view kScaledEverywhere =
 void window_to_megatron(const Config& hf, const Config& megatron, const Notes& notes) {
   const auto sliding = sliding_layers(hf);
   if (hf.is_null("sliding_window")) throw Failure("sliding_window is null; the layers of OLMo 3 that slide need a number");
-  megatron.set_list("window_size");
-  megatron.set("window_size.0", hf.integer("sliding_window", 4096) - 1);
-  megatron.set("window_size.1", 0);
+  window_size_to_megatron(hf.integer("sliding_window", 4096), megatron);
   megatron.set_list("window_attn_skip_freq");
   bool any = false;
   for (std::size_t i = 0; i < sliding.size(); ++i) {

@@ -57,11 +57,7 @@ struct Phi3 {
     if (const auto dropout = hf.number("embd_pdrop", 0.0); dropout != hf.number("resid_pdrop", 0.0))
       notes("embd_pdrop differs from resid_pdrop; Megatron has one hidden_dropout for both and gets resid_pdrop");
     megatron.set("rotary_percent", turned_share(hf));
-    if (const auto window = hf.find_integer("sliding_window")) {
-      megatron.set_list("window_size");
-      megatron.set("window_size.0", *window - 1);  // the query's own key counts on the other side
-      megatron.set("window_size.1", 0);
-    }
+    if (const auto window = hf.find_integer("sliding_window")) window_size_to_megatron(*window, megatron);
     phi::rope_to_megatron(hf, megatron, notes);
   }
 
@@ -73,8 +69,7 @@ struct Phi3 {
     hf.set("resid_pdrop", megatron.number("hidden_dropout", 0.0));
     hf.set("embd_pdrop", megatron.number("hidden_dropout", 0.0));
     hf.set("partial_rotary_factor", megatron.number("rotary_percent", 1.0));
-    if (megatron.has("window_size.0")) hf.set("sliding_window", megatron.integer("window_size.0") + 1);
-    else hf.set_null("sliding_window");
+    sliding_window_to_hugging_face(megatron, hf);
     phi::rope_to_hugging_face(megatron, hf);
   }
 

@@ -7,6 +7,7 @@
 
 #include <weighbridge/experts.hpp>
 #include <weighbridge/forward/mixture.hpp>
+#include <weighbridge/mixture_translation.hpp>
 
 #include <string>
 
@@ -52,9 +53,6 @@ void expert_equations(const Config& c, const MegatronLayer& decoder, const Huggi
   decoder["mlp.router.weight"] = replicated(hf("mlp.gate.weight", {experts, hidden}));
   stored_experts(decoder, hf, "mlp.experts.", experts, width, hidden);
 }
-
-// Megatron-LM may balance in several ways at a time, with a list of each.
-std::string first_of(std::string_view list) { return Config::at(list, 0); }
 
 }  // namespace
 
@@ -102,8 +100,7 @@ void Qwen3Moe::to_hugging_face(Config megatron, Config hf, Notes) {
   hf.set("moe_intermediate_size", megatron.integer("moe_ffn_hidden_size", megatron.integer("ffn_hidden_size")));
   hf.set("num_experts_per_tok", megatron.integer("moe_router_topk", 2));
   hf.set("norm_topk_prob", !megatron.flag("moe_router_pre_softmax"));
-  const auto coefficient = first_of("moe_aux_loss_coeff");
-  hf.set("router_aux_loss_coef", megatron.number(megatron.has(coefficient) ? coefficient : "moe_aux_loss_coeff", 0.001));
+  hf.set("router_aux_loss_coef", balance_of_megatron(megatron, 0.001));
   hf.set("output_router_logits", false);
   hf.set("decoder_sparse_step", 1);
   hf.set_list("mlp_only_layers");
@@ -126,7 +123,7 @@ void Qwen3Moe::forward_megatron(const Config& megatron, Forward& run) { forward:
 
 bool Qwen3Moe::recognises(const Config& megatron) {
   if (!is_decoder(megatron, Generation::qwen3) || !is_plain(megatron) || !megatron.has("num_moe_experts")) return false;
-  const auto first = first_of("moe_router_load_balancing_type");
+  const auto first = Config::at("moe_router_load_balancing_type", 0);  // Megatron-LM may balance in several ways at a time
   const auto balancing = megatron.string(megatron.has(first) ? first : "moe_router_load_balancing_type", "");
   // OLMoE, whose norms reach over all heads, has the rest in common with a Qwen3-MoE that does not normalise scores.
   const bool olmoe = megatron.flag("moe_router_pre_softmax") && balancing == "seq_aux_loss";

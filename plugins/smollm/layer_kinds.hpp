@@ -58,9 +58,7 @@ inline void kinds_to_megatron(const Config& hf, const Config& megatron) {
     any = any || kinds[i].slides;
   }
   if (!any) return;
-  megatron.set_list("window_size");
-  megatron.set("window_size.0", hf.integer("sliding_window") - 1);
-  megatron.set("window_size.1", 0);
+  window_size_to_megatron(hf.integer("sliding_window"), megatron);
   megatron.set_list("window_attn_skip_freq");
   for (std::size_t i = 0; i < kinds.size(); ++i)
     megatron.set(Config::at("window_attn_skip_freq", static_cast<std::int64_t>(i)), std::int64_t{kinds[i].slides});
@@ -69,8 +67,7 @@ inline void kinds_to_megatron(const Config& hf, const Config& megatron) {
 inline void kinds_to_hugging_face(const Config& megatron, const Config& hf) {
   const bool windows = megatron.has("window_size.0");
   hf.set("use_sliding_window", windows);
-  if (windows) hf.set("sliding_window", megatron.integer("window_size.0") + 1);
-  else hf.set_null("sliding_window");
+  sliding_window_to_hugging_face(megatron, hf);
   hf.set_list("no_rope_layers");
   hf.set_list("layer_types");
   for (std::int64_t i = 0; i < megatron.integer("num_layers"); ++i) {

@@ -50,9 +50,7 @@ struct SmolLM3 {
     megatron.set("share_embeddings_and_output_weights", smollm::is_tied(hf));
     attention_to_megatron(hf, megatron, smollm::groups_of(hf), 32768);
     dtype_to_megatron(hf, megatron);
-    const bool attention_bias = hf.flag("attention_bias"), mlp_bias = hf.flag("mlp_bias");
-    if (attention_bias != mlp_bias) throw Failure("attention_bias and mlp_bias differ; Megatron's add_bias_linear gives both or neither a bias");
-    megatron.set("add_bias_linear", attention_bias);
+    megatron.set("add_bias_linear", linear_biases(hf));
     rope_to_megatron(hf, megatron, notes, kRope);
     smollm::kinds_to_megatron(hf, megatron);
   }

@@ -94,11 +94,7 @@ struct Starcoder2 {
     if (hf.number("embedding_dropout", 0.0) != hf.number("residual_dropout", 0.0))
       notes("embedding_dropout differs from residual_dropout; Megatron has one hidden_dropout for both and gets residual_dropout");
     rope_to_megatron(hf, megatron, notes, kRope);
-    if (const auto window = hf.find_integer("sliding_window")) {
-      megatron.set_list("window_size");
-      megatron.set("window_size.0", *window - 1);  // the query's own key counts on the other side
-      megatron.set("window_size.1", 0);
-    }
+    if (const auto window = hf.find_integer("sliding_window")) window_size_to_megatron(*window, megatron);
   }
 
   static void to_hugging_face(Config megatron, Config hf, Notes) {
@@ -112,8 +108,7 @@ struct Starcoder2 {
     hf.set("mlp_type", "default");
     hf.set("use_cache", true);
     rope_to_hugging_face(megatron, hf, kRope);
-    if (megatron.has("window_size.0")) hf.set("sliding_window", megatron.integer("window_size.0") + 1);
-    else hf.set_null("sliding_window");
+    sliding_window_to_hugging_face(megatron, hf);
   }
 
   static bool recognises(const Config& megatron) {

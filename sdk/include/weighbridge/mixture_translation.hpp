@@ -60,6 +60,19 @@ inline std::int64_t shared_experts_of_megatron(const Config& megatron, std::int6
   return shared / width;
 }
 
+// The kind of every layer, as newer files of transformers list it.
+inline void mixture_list_to_hugging_face(const std::vector<bool>& mixtures, const Config& hf) {
+  hf.set_list("mlp_layer_types");
+  for (std::size_t i = 0; i < mixtures.size(); ++i)
+    hf.set(Config::at("mlp_layer_types", static_cast<std::int64_t>(i)), mixtures[i] ? "sparse" : "dense");
+}
+
+// Megatron-LM may balance experts in several ways at a time, with a coefficient of each: that of the first.
+inline double balance_of_megatron(const Config& megatron, double otherwise) {
+  const auto first = Config::at("moe_aux_loss_coeff", 0);
+  return megatron.number(megatron.has(first) ? first : "moe_aux_loss_coeff", otherwise);
+}
+
 inline void mixture_layers_to_hugging_face(const Config& megatron, const Config& hf) {
   const auto layers = megatron.integer("num_layers");
   const auto mixtures = mixtures_of_megatron(megatron);

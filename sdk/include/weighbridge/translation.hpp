@@ -4,6 +4,7 @@
 #include <weighbridge/config.hpp>
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -138,6 +139,28 @@ inline void yarn_to_hugging_face(const Config& megatron, const Config& hf) {
   if (const auto scale = megatron.find_number("yarn_mscale")) hf.set("rope_scaling.mscale", *scale);
   if (const auto scale = megatron.find_number("yarn_mscale_all_dim")) hf.set("rope_scaling.mscale_all_dim", *scale);
   if (const auto* rounded = "yarn_correction_range_round_to_int"; megatron.has(rounded)) hf.set("rope_scaling.truncate", megatron.flag(rounded));
+}
+
+// A window in which a query sees `keys` keys, its own included; Megatron counts those before it and those behind it.
+inline void window_size_to_megatron(std::int64_t keys, const Config& megatron) {
+  megatron.set_list("window_size");
+  megatron.set("window_size.0", keys - 1);
+  megatron.set("window_size.1", 0);
+}
+inline std::optional<std::int64_t> window_of_megatron(const Config& megatron) {
+  if (!megatron.has("window_size.0")) return std::nullopt;
+  return megatron.integer("window_size.0") + 1;
+}
+inline void sliding_window_to_hugging_face(const Config& megatron, const Config& hf) {
+  if (const auto keys = window_of_megatron(megatron)) hf.set("sliding_window", *keys);
+  else hf.set_null("sliding_window");
+}
+
+// Whether linear layers have biases: one switch of Megatron's gives every one of a block its own.
+inline bool linear_biases(const Config& hf) {
+  const bool attention = hf.flag("attention_bias"), mlp = hf.flag("mlp_bias");
+  if (attention != mlp) throw Failure("attention_bias and mlp_bias differ; Megatron's add_bias_linear gives both or neither a bias");
+  return mlp;
 }
 
 // What a Megatron-Core GPT model of RMSNorm, SwiGLU and rotary embedding always says.
