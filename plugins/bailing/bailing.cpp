@@ -24,27 +24,12 @@ namespace {
 
 using namespace weighbridge;
 
-void attention_equations(const MegatronLayer& layer, const HuggingFaceLayer& hf, const Geometry& g) {
-  const auto query = g.heads * g.width, key = g.groups * g.width;
-  const auto by_group = [&](const Tensor& all) {
-    return column(interleave(g.groups, slice(all, 0, 0, query), slice(all, 0, query, query + key), slice(all, 0, query + key, query + 2 * key)));
-  };
-  layer["self_attention.linear_qkv.layer_norm_weight"] = replicated(hf("input_layernorm.weight", {g.hidden}));
-  layer["self_attention.linear_qkv.weight"] = by_group(hf("attention.query_key_value.weight", {query + 2 * key, g.hidden}));
-  if (g.biases) layer["self_attention.linear_qkv.bias"] = by_group(hf("attention.query_key_value.bias", {query + 2 * key}));
-  if (g.norms) {
-    layer["self_attention.q_layernorm.weight"] = norm(hf("attention.query_layernorm.weight", {g.width}));
-    layer["self_attention.k_layernorm.weight"] = norm(hf("attention.key_layernorm.weight", {g.width}));
-  }
-  layer["self_attention.linear_proj.weight"] = row(hf("attention.dense.weight", {g.hidden, query}));
-}
-
 void mixture_equations(const MegatronLayer& layer, const HuggingFaceLayer& hf, const Geometry& g) {
-  layer["pre_mlp_layernorm.weight"] = norm(hf("post_attention_layernorm.weight", {g.hidden}));
-  layer["mlp.router.weight"] = router(hf("mlp.gate.weight", {g.experts, g.hidden}));
+  layer["pre_mlp_layernorm.weight"] = norm(hf("post_attention_layernorm.weight", {g.attention.hidden}));
+  layer["mlp.router.weight"] = router(hf("mlp.gate.weight", {g.experts, g.attention.hidden}));
   layer["mlp.router.expert_bias"] = expert_bias(hf("mlp.gate.expert_bias", {g.experts}));
-  separate_experts(layer, hf, "mlp.experts.", g.experts, g.expert_width, g.hidden);
-  if (g.shared_width > 0) gated_projections(layer.under("mlp.shared_experts."), hf, "mlp.shared_experts.", g.shared_width, g.hidden);
+  separate_experts(layer, hf, "mlp.experts.", g.experts, g.expert_width, g.attention.hidden);
+  if (g.shared_width > 0) gated_projections(layer.under("mlp.shared_experts."), hf, "mlp.shared_experts.", g.shared_width, g.attention.hidden);
 }
 
 // What the equations and Megatron-Core have no place for.
@@ -76,7 +61,7 @@ void Bailing::to_megatron(Config hf, Config megatron, Notes notes) {
   dense_decoder(megatron);
   weighbridge::to_megatron(kDecoderFields, hf, megatron);
   attention_to_megatron(hf, megatron, kGroups, kContext);
-  megatron.set("kv_channels", g.width);
+  megatron.set("kv_channels", g.attention.width);
   dtype_to_megatron(hf, megatron);
   rope_of_a_part_to_megatron(hf, megatron, notes, kRope, turned_share(hf));
   megatron.set("qk_layernorm", g.norms);
@@ -147,23 +132,23 @@ bool Bailing::recognises(const Config& megatron) {
 void Bailing::equations(const Config& c, Model& model) {
   const auto g = geometry_of(c);
   const auto rows = c.integer("vocab_size");
-  model["embedding.word_embeddings.weight"] = vocabulary(model.tensor("model.word_embeddings.weight", {rows, g.hidden}));
+  model["embedding.word_embeddings.weight"] = vocabulary(model.tensor("model.word_embeddings.weight", {rows, g.attention.hidden}));
   for (const auto& [decoder, hf, index] : model.layers("decoder.layers.", "model.layers.", static_cast<std::int64_t>(g.mixtures.size()))) {
-    attention_equations(decoder, hf, g);
+    fused_attention(decoder, hf, g.attention, g.biases, g.norms);
     if (g.mixtures[static_cast<std::size_t>(index)]) mixture_equations(decoder, hf, g);
-    else gated_mlp(decoder, hf, g.ffn, g.hidden);
+    else gated_mlp(decoder, hf, g.ffn, g.attention.hidden);
   }
   for (const auto& [mtp, hf, number] : prediction_layers(c, model)) {
     // Megatron builds it like the last layer.
     if (g.mixtures.empty() || !g.mixtures.back())
       throw Failure("first_k_dense_replace leaves the last layer dense; Megatron then makes a dense layer of one that predicts, which here is a mixture");
-    prediction_projection(mtp, hf, g.hidden, "final_layernorm.weight");
-    attention_equations(mtp.under("transformer_layer."), hf, g);
+    prediction_projection(mtp, hf, g.attention.hidden, "final_layernorm.weight");
+    fused_attention(mtp.under("transformer_layer."), hf, g.attention, g.biases, g.norms);
     mixture_equations(mtp.under("transformer_layer."), hf, g);
   }
-  model["decoder.final_layernorm.weight"] = norm(model.tensor("model.norm.weight", {g.hidden}));
+  model["decoder.final_layernorm.weight"] = norm(model.tensor("model.norm.weight", {g.attention.hidden}));
   if (g.tied) model.tied("lm_head.weight", "model.word_embeddings.weight", "tie_word_embeddings");
-  else model["output_layer.weight"] = vocabulary(model.tensor("lm_head.weight", {rows, g.hidden}));
+  else model["output_layer.weight"] = vocabulary(model.tensor("lm_head.weight", {rows, g.attention.hidden}));
 }
 
 }  // namespace

@@ -1,10 +1,12 @@
 #include "forward.hpp"
 
+#include <weighbridge/forward/fused_projections.hpp>
 #include <weighbridge/forward/megatron_gpt.hpp>
 #include <weighbridge/forward/mixture.hpp>
 #include <weighbridge/forward/separate_projections.hpp>
 #include <weighbridge/forward/stated_rotary.hpp>
 
+#include <optional>
 #include <string>
 
 #include "geometry.hpp"
@@ -14,21 +16,6 @@ namespace {
 
 // Groups of experts are as good as their best two.
 constexpr std::int64_t kGroupBest = 2;
-
-forward::Matrix attention(const Forward& run, const std::string& at, const forward::Matrix& x, const Geometry& g, const forward::Rotary& rotary,
-                          const forward::Norm& norm) {
-  const auto all = run.module(at + "query_key_value.", x);
-  const auto query = g.heads * g.width, key = g.groups * g.width;
-  auto q = forward::columns(all, 0, query), k = forward::columns(all, query, key);
-  if (g.norms) {
-    q = forward::rms_norm(std::move(q), run.values(at + "query_layernorm.weight"), norm);
-    k = forward::rms_norm(std::move(k), run.values(at + "key_layernorm.weight"), norm);
-  }
-  forward::rotate(q, g.width, run.length(), rotary);
-  forward::rotate(k, g.width, run.length(), rotary);
-  const auto core = forward::grouped_queries(g.heads, g.groups, g.width);
-  return run.module(at + "dense.", forward::attend(q, k, forward::columns(all, query + key, key), run.length(), core));
-}
 
 forward::Matrix mixture(const Forward& run, const std::string& at, const forward::Matrix& x, forward::Routing routing) {
   routing.bias = run.values(at + "gate.expert_bias");
@@ -44,9 +31,10 @@ forward::Matrix mixture(const Forward& run, const std::string& at, const forward
 void forward_hugging_face(const Config& c, const Forward& run) {
   const auto g = geometry_of(c);
   const forward::Norm norm{.epsilon = static_cast<float>(c.number("rms_norm_eps", 1e-6))};
-  auto of_heads = norm;
-  of_heads.width = g.width;
-  const auto rotary = forward::stated_rotary(c, kRope.theta, static_cast<std::int64_t>(static_cast<double>(g.width) * turned_share(c)));
+  const auto& a = g.attention;
+  const auto core = forward::grouped_queries(a.heads, a.groups, a.width);
+  const auto of_heads = g.norms ? std::optional{norm} : std::nullopt;
+  const auto rotary = forward::stated_rotary(c, kRope.theta, static_cast<std::int64_t>(static_cast<double>(a.width) * turned_share(c)));
   const auto chosen = c.integer("num_experts_per_tok", 8);
   const forward::Routing routing{.score = forward::Score::sigmoid, .chosen = chosen, .normalised = chosen > 1,
                                  .scale = static_cast<float>(c.number("routed_scaling_factor", 1.0)),
@@ -56,8 +44,9 @@ void forward_hugging_face(const Config& c, const Forward& run) {
   run.state(-1, x);
   for (std::size_t i = 0; i < g.mixtures.size(); ++i) {
     const auto layer = "model.layers." + std::to_string(i) + ".";
-    forward::add(x, attention(run, layer + "attention.", forward::rms_norm(x, run.values(layer + "input_layernorm.weight"), norm), g, rotary, of_heads));
-    const auto normed = forward::rms_norm(x, run.values(layer + "post_attention_layernorm.weight"), norm);
+    auto normed = forward::rms_norm(x, run.values(layer + "input_layernorm.weight"), norm);
+    forward::add(x, forward::fused_attention(run, layer + "attention.", normed, core, rotary, of_heads));
+    normed = forward::rms_norm(x, run.values(layer + "post_attention_layernorm.weight"), norm);
     forward::add(x, g.mixtures[i] ? mixture(run, layer + "mlp.", normed, routing) : forward::separate_gated(run, layer + "mlp.", normed));
     run.state(static_cast<std::int64_t>(i), x);
   }
@@ -66,12 +55,7 @@ void forward_hugging_face(const Config& c, const Forward& run) {
 
 void forward_megatron(const Config& megatron, const Forward& run) {
   forward::tell_group_ranking(megatron, run, kGroupBest);
-  const auto share = megatron.number("rotary_percent", 1.0);
-  const bool yarn_of_a_part = is_yarn(megatron) && share != 1;
-  if (yarn_of_a_part) run.note("Megatron-Core's YaRN turns whole heads, transformers a part of each, which is what is compared");
-  forward::megatron_gpt(megatron, run, {.group_best = kGroupBest}, [&](std::int64_t, forward::MegatronAttention& a) {
-    if (yarn_of_a_part) a.rotary = forward::megatron_rotary(megatron, static_cast<std::int64_t>(static_cast<double>(a.core.width) * share));
-  });
+  forward::megatron_gpt_of_parts(megatron, run, {.group_best = kGroupBest});
 }
 
 }  // namespace bailing

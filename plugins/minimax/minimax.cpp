@@ -161,14 +161,7 @@ struct MiniMax {
         });
   }
 
-  static void forward_megatron(const Config& megatron, Forward& run) {
-    const auto share = megatron.number("rotary_percent", 1.0);
-    const bool yarn_of_a_part = is_yarn(megatron) && share != 1;
-    if (yarn_of_a_part) run.note("Megatron-Core's YaRN turns whole heads, transformers a part of each, which is what is compared");
-    forward::megatron_gpt(megatron, run, {}, [&](std::int64_t, forward::MegatronAttention& a) {
-      if (yarn_of_a_part) a.rotary = forward::megatron_rotary(megatron, static_cast<std::int64_t>(static_cast<double>(a.core.width) * share));
-    });
-  }
+  static void forward_megatron(const Config& megatron, Forward& run) { forward::megatron_gpt_of_parts(megatron, run); }
 };
 
 }  // namespace

@@ -1,6 +1,7 @@
 #pragma once
 // What Phi computes, as transformers writes it.
 
+#include <weighbridge/forward/fused_projections.hpp>
 #include <weighbridge/forward/pre_norm_decoder.hpp>
 
 #include <cstdint>
@@ -23,12 +24,8 @@ inline void forward_decoder(const Config& c, const Forward& run) {
   forward::pre_norm_decoder(
       c, run,
       [&](std::int64_t, const std::string& at, const forward::Matrix& x) {
-        const auto all = run.linear(at + "qkv_proj.weight", x);
-        const auto query = heads * width, key = groups * width;
-        auto q = forward::columns(all, 0, query), k = forward::columns(all, query, key);
-        forward::rotate(q, width, run.length(), rotary);
-        forward::rotate(k, width, run.length(), rotary);
-        return run.linear(at + "o_proj.weight", forward::attend(q, k, forward::columns(all, query + key, key), run.length(), attention));
+        const auto as_they_are = [](forward::Matrix of, const char*) { return of; };
+        return run.linear(at + "o_proj.weight", forward::attend_fused(run, run.linear(at + "qkv_proj.weight", x), attention, rotary, as_they_are));
       },
       [&](std::int64_t, const std::string& at, const forward::Matrix& x) {
         const auto both = run.linear(at + "gate_up_proj.weight", x);

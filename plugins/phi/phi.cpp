@@ -4,6 +4,7 @@
 
 #include <weighbridge/family.hpp>
 #include <weighbridge/forward/megatron_gpt.hpp>
+#include <weighbridge/grouped_attention.hpp>
 #include <weighbridge/translation.hpp>
 
 #include "decoder_forward.hpp"
@@ -13,13 +14,11 @@ namespace {
 
 using namespace weighbridge;
 
-void layer_equations(const MegatronLayer& decoder, const HuggingFaceLayer& hf, std::int64_t hidden, std::int64_t ffn, std::int64_t groups, std::int64_t query,
-                     std::int64_t key) {
-  const auto qkv = hf("self_attn.qkv_proj.weight", {query + 2 * key, hidden});
+void layer_equations(const MegatronLayer& decoder, const HuggingFaceLayer& hf, const GroupedAttention& a, std::int64_t ffn) {
+  const auto hidden = a.hidden;
   decoder["self_attention.linear_qkv.layer_norm_weight"] = replicated(hf("input_layernorm.weight", {hidden}));
-  decoder["self_attention.linear_qkv.weight"] = column(interleave(
-      groups, slice(qkv, 0, 0, query), slice(qkv, 0, query, query + key), slice(qkv, 0, query + key, query + 2 * key)));
-  decoder["self_attention.linear_proj.weight"] = row(hf("self_attn.o_proj.weight", {hidden, query}));
+  decoder["self_attention.linear_qkv.weight"] = column(by_group(hf("self_attn.qkv_proj.weight", {a.query() + 2 * a.key(), hidden}), a));
+  decoder["self_attention.linear_proj.weight"] = row(hf("self_attn.o_proj.weight", {hidden, a.query()}));
   const auto gate_up = hf("mlp.gate_up_proj.weight", {2 * ffn, hidden});
   decoder["mlp.linear_fc1.layer_norm_weight"] = replicated(hf("post_attention_layernorm.weight", {hidden}));
   // Tensor parallelism cuts gate and up each.
@@ -34,10 +33,11 @@ struct Phi3 {
 
   static void equations(const Config& c, Model& model) {
     const auto hidden = c.integer("hidden_size"), ffn = c.integer("intermediate_size"), rows = c.integer("vocab_size");
-    const auto heads = attention_heads(c), width = head_width(c), groups = c.integer("num_key_value_heads", heads);
+    const auto heads = attention_heads(c);
+    const GroupedAttention attention{hidden, heads, c.integer("num_key_value_heads", heads), head_width(c)};
     model["embedding.word_embeddings.weight"] = vocabulary(model.tensor("model.embed_tokens.weight", {rows, hidden}));
     for (const auto& [decoder, hf, index] : model.layers("decoder.layers.", "model.layers.", c.integer("num_hidden_layers"))) {
-      layer_equations(decoder, hf, hidden, ffn, groups, heads * width, groups * width);
+      layer_equations(decoder, hf, attention, ffn);
       model.dropped(hf.name("self_attn.rotary_emb.inv_freq"), "computed from rope_theta; old checkpoints carry it");
     }
     model["decoder.final_layernorm.weight"] = norm(model.tensor("model.norm.weight", {hidden}));

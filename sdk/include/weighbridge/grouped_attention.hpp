@@ -1,5 +1,5 @@
 #pragma once
-// Attention of grouped queries whose projections Hugging Face keeps apart, in Megatron's fused form.
+// Attention of grouped queries in Megatron's fused form: Hugging Face keeps its projections apart, or as rows of one matrix.
 
 #include <weighbridge/model.hpp>
 
@@ -53,6 +53,25 @@ inline void norms_of_all_heads(const MegatronLayer& layer, const HuggingFaceLaye
   const auto cut = [](const Tensor& weight) { return Parameter{weight, WB_SPLIT_AXIS_0, WB_EXTRA_ABSENT, 0}; };
   layer["self_attention.q_layernorm.weight"] = cut(hf("self_attn.q_norm.weight", {a.query()}));
   layer["self_attention.k_layernorm.weight"] = cut(hf("self_attn.k_norm.weight", {a.key()}));
+}
+
+// Rows (or a bias) that lie one kind after the other, queries, keys, values, by query group.
+inline Tensor by_group(const Tensor& fused, const GroupedAttention& a) {
+  const auto rows = [&](std::int64_t begin, std::int64_t count) { return slice(fused, 0, begin, begin + count); };
+  return interleave(a.groups, rows(0, a.query()), rows(a.query(), a.key()), rows(a.query() + a.key(), a.key()));
+}
+
+// The same where Hugging Face has them fused, in "attention.query_key_value".
+inline void fused_attention(const MegatronLayer& layer, const HuggingFaceLayer& hf, const GroupedAttention& a, bool biases, bool norms) {
+  const auto rows = a.query() + 2 * a.key();
+  layer["self_attention.linear_qkv.layer_norm_weight"] = replicated(hf("input_layernorm.weight", {a.hidden}));
+  layer["self_attention.linear_qkv.weight"] = column(by_group(hf("attention.query_key_value.weight", {rows, a.hidden}), a));
+  if (biases) layer["self_attention.linear_qkv.bias"] = column(by_group(hf("attention.query_key_value.bias", {rows}), a));
+  if (norms) {
+    layer["self_attention.q_layernorm.weight"] = norm(hf("attention.query_layernorm.weight", {a.width}));
+    layer["self_attention.k_layernorm.weight"] = norm(hf("attention.key_layernorm.weight", {a.width}));
+  }
+  layer["self_attention.linear_proj.weight"] = row(hf("attention.dense.weight", {a.hidden, a.query()}));
 }
 
 }  // namespace sdk_v1

@@ -51,6 +51,16 @@ inline void megatron_gpt(const Config& c, const Forward& run, const MegatronExtr
   megatron_gpt(c, run, extras, [](std::int64_t, MegatronAttention&) {});
 }
 
+// The same of a model that turns a part of each head with YaRN, too.
+inline void megatron_gpt_of_parts(const Config& c, const Forward& run, const MegatronExtras& extras = {}) {
+  const auto share = c.number("rotary_percent", 1.0);
+  if (c.string("position_embedding_type", "") != "yarn" || share == 1) return megatron_gpt(c, run, extras);
+  run.note("Megatron-Core's YaRN turns whole heads, transformers a part of each, which is what is compared");
+  megatron_gpt(c, run, extras, [&](std::int64_t, MegatronAttention& a) {
+    a.rotary = megatron_rotary(c, static_cast<std::int64_t>(static_cast<double>(a.core.width) * share));
+  });
+}
+
 }  // namespace forward
 }  // namespace sdk_v1
 }  // namespace weighbridge
