@@ -25,11 +25,9 @@ namespace {
 using namespace weighbridge;
 
 void mixture_equations(const MegatronLayer& layer, const HuggingFaceLayer& hf, const Geometry& g) {
-  layer["pre_mlp_layernorm.weight"] = norm(hf("post_attention_layernorm.weight", {g.attention.hidden}));
-  layer["mlp.router.weight"] = router(hf("mlp.gate.weight", {g.experts, g.attention.hidden}));
-  layer["mlp.router.expert_bias"] = expert_bias(hf("mlp.gate.expert_bias", {g.experts}));
-  separate_experts(layer, hf, "mlp.experts.", g.experts, g.expert_width, g.attention.hidden);
-  if (g.shared_width > 0) gated_projections(layer.under("mlp.shared_experts."), hf, "mlp.shared_experts.", g.shared_width, g.attention.hidden);
+  const auto hidden = g.attention.hidden;
+  expert_mixture(layer, hf, {hidden, g.experts, g.expert_width, g.shared_width}, router(hf("mlp.gate.weight", {g.experts, hidden})),
+                 expert_bias(hf("mlp.gate.expert_bias", {g.experts})));
 }
 
 // What the equations and Megatron-Core have no place for.

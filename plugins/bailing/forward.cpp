@@ -2,8 +2,7 @@
 
 #include <weighbridge/forward/fused_projections.hpp>
 #include <weighbridge/forward/megatron_gpt.hpp>
-#include <weighbridge/forward/mixture.hpp>
-#include <weighbridge/forward/separate_projections.hpp>
+#include <weighbridge/forward/separate_mixture.hpp>
 #include <weighbridge/forward/stated_rotary.hpp>
 
 #include <optional>
@@ -16,15 +15,6 @@ namespace {
 
 // Groups of experts are as good as their best two.
 constexpr std::int64_t kGroupBest = 2;
-
-forward::Matrix mixture(const Forward& run, const std::string& at, const forward::Matrix& x, forward::Routing routing) {
-  routing.bias = run.values(at + "gate.expert_bias");
-  auto y = forward::mixture(x, run.linear(at + "gate.weight", x), routing, [&](std::int64_t e, const forward::Matrix& own) {
-    return forward::separate_gated(run, at + "experts." + std::to_string(e) + ".", own);
-  });
-  if (run.has(at + "shared_experts.gate_proj.weight")) forward::add(y, forward::separate_gated(run, at + "shared_experts.", x));
-  return y;
-}
 
 }  // namespace
 
@@ -47,7 +37,7 @@ void forward_hugging_face(const Config& c, const Forward& run) {
     auto normed = forward::rms_norm(x, run.values(layer + "input_layernorm.weight"), norm);
     forward::add(x, forward::fused_attention(run, layer + "attention.", normed, core, rotary, of_heads));
     normed = forward::rms_norm(x, run.values(layer + "post_attention_layernorm.weight"), norm);
-    forward::add(x, g.mixtures[i] ? mixture(run, layer + "mlp.", normed, routing) : forward::separate_gated(run, layer + "mlp.", normed));
+    forward::add(x, g.mixtures[i] ? forward::separate_mixture(run, layer + "mlp.", normed, routing, "gate.expert_bias") : forward::separate_gated(run, layer + "mlp.", normed));
     run.state(static_cast<std::int64_t>(i), x);
   }
   run.logits(forward::output(run, forward::rms_norm(x, run.values("model.norm.weight"), norm), g.tied, embedding));

@@ -23,11 +23,8 @@ constexpr double kDropout = 0.1;  // of attention, Megatron-Core's own, which Me
 
 void mixture_equations(const MegatronLayer& layer, const HuggingFaceLayer& hf, const Geometry& g) {
   const auto hidden = g.attention.hidden;
-  layer["pre_mlp_layernorm.weight"] = norm(hf("post_attention_layernorm.weight", {hidden}));
-  layer["mlp.router.weight"] = router(hf("mlp.gate.weight", {g.experts, hidden}));
-  layer["mlp.router.expert_bias"] = expert_bias(reshape(hf("mlp.moe_statics.e_score_correction_bias", {1, g.experts}), {g.experts}));
-  stored_experts(layer, hf, "mlp.experts.", g.experts, g.expert_width, hidden);
-  if (g.shared_width > 0) gated_projections(layer.under("mlp.shared_experts."), hf, "mlp.shared_experts.", g.shared_width, hidden);
+  expert_mixture(layer, hf, {hidden, g.experts, g.expert_width, g.shared_width}, router(hf("mlp.gate.weight", {g.experts, hidden})),
+                 expert_bias(reshape(hf("mlp.moe_statics.e_score_correction_bias", {1, g.experts}), {g.experts})));
 }
 
 struct Ernie {

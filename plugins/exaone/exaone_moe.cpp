@@ -9,6 +9,7 @@
 #include <weighbridge/experts.hpp>
 #include <weighbridge/forward/megatron_gpt.hpp>
 #include <weighbridge/forward/pre_norm_decoder.hpp>
+#include <weighbridge/forward/separate_mixture.hpp>
 #include <weighbridge/forward/stated_rotary.hpp>
 #include <weighbridge/grouped_attention.hpp>
 #include <weighbridge/mixture.hpp>
@@ -94,14 +95,8 @@ void attention_equations(const MegatronLayer& layer, const HuggingFaceLayer& hf,
 }
 
 void mixture_equations(const MegatronLayer& layer, const HuggingFaceLayer& hf, const Sizes& s) {
-  layer["pre_mlp_layernorm.weight"] = norm(hf("post_attention_layernorm.weight", {s.hidden}));
-  layer["mlp.router.weight"] = replicated(hf("mlp.gate.weight", {s.experts, s.hidden}));
-  // A buffer that Megatron counts up in float32, whatever the weights are in.
-  layer["mlp.router.expert_bias"] =
-      Parameter{cast(hf("mlp.e_score_correction_bias", {s.experts}), WB_DTYPE_F32), WB_SPLIT_NONE, WB_EXTRA_ABSENT, WB_KEEP_DTYPE};
-  if (hf.source("mlp.experts.gate_up_proj")) packed_experts(layer, hf, "mlp.experts.", s.experts, s.expert_width, s.hidden);
-  else separate_experts(layer, hf, "mlp.experts.", s.experts, s.expert_width, s.hidden);
-  if (s.shared_width > 0) gated_projections(layer.under("mlp.shared_experts."), hf, "mlp.shared_experts.", s.shared_width, s.hidden);
+  expert_mixture(layer, hf, {s.hidden, s.experts, s.expert_width, s.shared_width}, replicated(hf("mlp.gate.weight", {s.experts, s.hidden})),
+                 expert_bias(hf("mlp.e_score_correction_bias", {s.experts})));
 }
 
 // All layers that predict share one projection of embedding and state and one set of norms; each of Megatron's has its own.
@@ -229,16 +224,8 @@ void ExaoneMoe::forward_hugging_face(const Config& c, Forward& run) {
         return forward::separate_attention(run, at, x, attention, kinds.has_positions(layer) ? rotary : forward::Rotary{}, norm);
       },
       [&](std::int64_t layer, const std::string& at, const forward::Matrix& x) {
-        if (!mixtures[static_cast<std::size_t>(layer)]) return forward::separate_gated(run, at, x);
-        auto own = routing;
-        own.bias = run.values(at + "e_score_correction_bias");
-        const bool packed = run.has(at + "experts.gate_up_proj");
-        auto result = forward::mixture(x, run.linear(at + "gate.weight", x), own, [&](std::int64_t e, const forward::Matrix& chosen) {
-          return packed ? forward::packed_gated(run, at + "experts.", e, c.integer("moe_intermediate_size", 1024), chosen)
-                        : forward::separate_gated(run, at + "experts." + std::to_string(e) + ".", chosen);
-        });
-        if (run.has(at + "shared_experts.gate_proj.weight")) forward::add(result, forward::separate_gated(run, at + "shared_experts.", x));
-        return result;
+        return mixtures[static_cast<std::size_t>(layer)] ? forward::separate_mixture(run, at, x, routing, "e_score_correction_bias")
+                                                         : forward::separate_gated(run, at, x);
       },
       kEpsilon);
 }

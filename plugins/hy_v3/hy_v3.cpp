@@ -30,11 +30,8 @@ void attention_equations(const MegatronLayer& layer, const HuggingFaceLayer& hf,
 void mixture_equations(const MegatronLayer& layer, const HuggingFaceLayer& hf, const Geometry& g) {
   const auto hidden = g.attention.hidden;
   const auto& names = hf.source(kOfTransformers.router) ? kOfTransformers : kPublished;
-  layer["pre_mlp_layernorm.weight"] = norm(hf("post_attention_layernorm.weight", {hidden}));
-  layer["mlp.router.weight"] = router(hf(names.router, {g.experts, hidden}));
-  layer["mlp.router.expert_bias"] = expert_bias(hf(names.bias, {g.experts}));
-  stored_experts(layer, hf, "mlp.experts.", g.experts, g.expert_width, hidden);
-  if (g.shared_width > 0) gated_projections(layer.under("mlp.shared_experts."), hf, names.shared, g.shared_width, hidden);
+  expert_mixture(layer, hf, {hidden, g.experts, g.expert_width, g.shared_width}, router(hf(names.router, {g.experts, hidden})),
+                 expert_bias(hf(names.bias, {g.experts})), names.shared);
 }
 
 void check(const Config& hf, const Notes& notes) {

@@ -8,6 +8,7 @@
 #include "mimo_v2_flash.hpp"
 
 #include <weighbridge/experts.hpp>
+#include <weighbridge/mixture.hpp>
 #include <weighbridge/translation.hpp>
 
 #include <optional>
@@ -64,21 +65,6 @@ void attention_equations(const MegatronLayer& layer, const HuggingFaceLayer& hf,
         hf("self_attn.q_proj.bias", {query}), hf("self_attn.k_proj.bias", {key}), hf("self_attn.v_proj.bias", {value})));
   if (window) layer["self_attention.core_attention.softmax_offset"] = column(hf("self_attn.attention_sink_bias", {a.heads}));
   layer["self_attention.linear_proj.weight"] = row(hf("self_attn.o_proj.weight", {a.hidden, a.heads * a.value_width}));
-}
-
-void dense_equations(const MegatronLayer& layer, const HuggingFaceLayer& hf, std::string_view before, std::int64_t ffn, std::int64_t hidden) {
-  layer["mlp.linear_fc1.layer_norm_weight"] = replicated(hf(before, {hidden}));
-  layer["mlp.linear_fc1.weight"] = column(concat(hf("mlp.gate_proj.weight", {ffn, hidden}), hf("mlp.up_proj.weight", {ffn, hidden})));
-  layer["mlp.linear_fc2.weight"] = row(hf("mlp.down_proj.weight", {hidden, ffn}));
-}
-
-void mixture_equations(const MegatronLayer& layer, const HuggingFaceLayer& hf, std::int64_t experts, std::int64_t width, std::int64_t hidden) {
-  layer["pre_mlp_layernorm.weight"] = norm(hf("post_attention_layernorm.weight", {hidden}));
-  layer["mlp.router.weight"] = replicated(hf("mlp.gate.weight", {experts, hidden}));
-  // A buffer that Megatron counts up in float32, whatever the weights are in.
-  layer["mlp.router.expert_bias"] =
-      Parameter{cast(hf("mlp.gate.e_score_correction_bias", {experts}), WB_DTYPE_F32), WB_SPLIT_NONE, WB_EXTRA_ABSENT, WB_KEEP_DTYPE};
-  separate_experts(layer, hf, "mlp.experts.", experts, width, hidden);
 }
 
 // What Megatron-Bridge's model cannot be told.
@@ -207,10 +193,8 @@ void V2Flash::equations(const Config& c, Model& model) {
   for (const auto& [decoder, hf, index] : model.layers("decoder.layers.", "model.layers.", c.integer("num_hidden_layers"))) {
     const bool window = has_window(c, index);
     attention_equations(decoder, hf, attention, window ? groups.window : groups.everywhere, window);
-    if (is_mixture(c, index))
-      mixture_equations(decoder, hf, c.integer("n_routed_experts"), c.integer("moe_intermediate_size"), hidden);
-    else
-      dense_equations(decoder, hf, "post_attention_layernorm.weight", ffn, hidden);
+    if (is_mixture(c, index)) expert_mixture(decoder, hf, {hidden, c.integer("n_routed_experts"), c.integer("moe_intermediate_size"), 0, true});
+    else gated_mlp(decoder, hf, ffn, hidden);
   }
   const auto predictions = model.megatron().integer("mtp_num_layers", predictions_of(c).value_or(0));
   for (const auto& [mtp, hf, index] : model.layers("mtp.layers.", "model.mtp.layers.", predictions)) {
@@ -218,7 +202,8 @@ void V2Flash::equations(const Config& c, Model& model) {
     mtp["hnorm.weight"] = norm(hf("hnorm.weight", {hidden}));
     mtp["eh_proj.weight"] = column(hf("eh_proj.weight", {hidden, 2 * hidden}));
     attention_equations(mtp.under("transformer_layer."), hf, attention, groups.window, true);
-    dense_equations(mtp.under("transformer_layer."), hf, "pre_mlp_layernorm.weight", ffn, hidden);
+    mtp["transformer_layer.mlp.linear_fc1.layer_norm_weight"] = replicated(hf("pre_mlp_layernorm.weight", {hidden}));
+    gated_projections(mtp.under("transformer_layer.mlp."), hf, "mlp.", ffn, hidden);
     mtp["final_layernorm.weight"] = norm(hf("final_layernorm.weight", {hidden}));
   }
   model["decoder.final_layernorm.weight"] = norm(model.tensor("model.norm.weight", {hidden}));

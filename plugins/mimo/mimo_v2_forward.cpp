@@ -1,8 +1,7 @@
 // What MiMo-V2-Flash computes, on either side.
 
 #include <weighbridge/forward/megatron_gpt.hpp>
-#include <weighbridge/forward/mixture.hpp>
-#include <weighbridge/forward/separate_projections.hpp>
+#include <weighbridge/forward/separate_mixture.hpp>
 
 #include <cmath>
 #include <string>
@@ -35,13 +34,10 @@ forward::Matrix attention(const Config& c, const Forward& run, const std::string
   return run.module(at + "o_proj.", forward::attend(q, k, v, run.length(), core));
 }
 
-forward::Matrix mixture(const Config& c, const Forward& run, const std::string& at, const forward::Matrix& x) {
-  const forward::Routing routing{.score = forward::Score::sigmoid, .chosen = c.integer("num_experts_per_tok"), .normalised = c.flag("norm_topk_prob", true),
-                                 .scale = static_cast<float>(c.number("routed_scaling_factor", 1.0)), .bias = run.values(at + "gate.e_score_correction_bias"),
-                                 .groups = c.integer("n_group", 1), .chosen_groups = c.integer("topk_group", 1), .group_best = 2};
-  return forward::mixture(x, run.linear(at + "gate.weight", x), routing, [&](std::int64_t e, const forward::Matrix& own) {
-    return forward::separate_gated(run, at + "experts." + std::to_string(e) + ".", own);
-  });
+forward::Routing routing_of(const Config& c) {
+  return {.score = forward::Score::sigmoid, .chosen = c.integer("num_experts_per_tok"), .normalised = c.flag("norm_topk_prob", true),
+          .scale = static_cast<float>(c.number("routed_scaling_factor", 1.0)), .groups = c.integer("n_group", 1),
+          .chosen_groups = c.integer("topk_group", 1), .group_best = 2};
 }
 
 }  // namespace
@@ -54,7 +50,8 @@ void V2Flash::forward_hugging_face(const Config& c, Forward& run) {
     const auto layer = "model.layers." + std::to_string(i) + ".";
     forward::add(x, attention(c, run, layer + "self_attn.", forward::rms_norm(x, run.values(layer + "input_layernorm.weight"), norm), has_window(c, i)));
     const auto normed = forward::rms_norm(x, run.values(layer + "post_attention_layernorm.weight"), norm);
-    forward::add(x, is_mixture(c, i) ? mixture(c, run, layer + "mlp.", normed) : forward::separate_gated(run, layer + "mlp.", normed));
+    forward::add(x, is_mixture(c, i) ? forward::separate_mixture(run, layer + "mlp.", normed, routing_of(c))
+                                        : forward::separate_gated(run, layer + "mlp.", normed));
     run.state(i, x);
   }
   run.logits(forward::output(run, forward::rms_norm(x, run.values("model.norm.weight"), norm), c.flag("tie_word_embeddings")));

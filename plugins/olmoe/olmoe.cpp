@@ -3,16 +3,17 @@
 //   x + o(attention(norm(x))),  x + mixture(norm(x)),  RMSNorm. One more RMSNorm reaches over all heads of q, another over all of k. Every layer is
 //   a mixture of experts, scored by softmax.
 
-#include <weighbridge/experts.hpp>
 #include <weighbridge/family.hpp>
 #include <weighbridge/forward/megatron_gpt.hpp>
 #include <weighbridge/forward/pre_norm_decoder.hpp>
 #include <weighbridge/forward/separate_mixture.hpp>
 #include <weighbridge/forward/stated_rotary.hpp>
 #include <weighbridge/grouped_attention.hpp>
+#include <weighbridge/mixture.hpp>
 #include <weighbridge/rope_translation.hpp>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -115,9 +116,7 @@ struct Olmoe {
       grouped_attention(decoder, hf, a);
       decoder["self_attention.q_layernorm.weight"] = norm(hf("self_attn.q_norm.weight", {a.query()}));
       decoder["self_attention.k_layernorm.weight"] = norm(hf("self_attn.k_norm.weight", {a.key()}));
-      decoder["pre_mlp_layernorm.weight"] = norm(hf("post_attention_layernorm.weight", {a.hidden}));
-      decoder["mlp.router.weight"] = router(hf("mlp.gate.weight", {experts, a.hidden}));
-      stored_experts(decoder, hf, "mlp.experts.", experts, c.integer("intermediate_size"), a.hidden);
+      expert_mixture(decoder, hf, {a.hidden, experts, c.integer("intermediate_size")}, router(hf("mlp.gate.weight", {experts, a.hidden})), std::nullopt);
     }
     model["decoder.final_layernorm.weight"] = norm(model.tensor("model.norm.weight", {a.hidden}));
     output_layer(model, c.flag("tie_word_embeddings"), rows, a.hidden);

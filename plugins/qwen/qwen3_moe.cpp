@@ -5,8 +5,8 @@
 
 #include "qwen3_moe.hpp"
 
-#include <weighbridge/experts.hpp>
-#include <weighbridge/forward/mixture.hpp>
+#include <weighbridge/forward/separate_mixture.hpp>
+#include <weighbridge/mixture.hpp>
 #include <weighbridge/mixture_translation.hpp>
 
 #include <string>
@@ -47,20 +47,13 @@ bool has_experts_in_megatron(const Config& megatron, std::int64_t layer) {
   return layer % every == 0;
 }
 
-void expert_equations(const Config& c, const MegatronLayer& decoder, const HuggingFaceLayer& hf, std::int64_t hidden) {
-  const auto experts = experts_of(c), width = expert_width(c);
-  decoder["pre_mlp_layernorm.weight"] = norm(hf("post_attention_layernorm.weight", {hidden}));
-  decoder["mlp.router.weight"] = replicated(hf("mlp.gate.weight", {experts, hidden}));
-  stored_experts(decoder, hf, "mlp.experts.", experts, width, hidden);
-}
-
 }  // namespace
 
 void Qwen3Moe::equations(const Config& c, Model& model) {
   const auto hidden = c.integer("hidden_size");
   for (const auto& [decoder, hf, index] : model.layers("decoder.layers.", "model.layers.", c.integer("num_hidden_layers"))) {
     attention_equations(decoder, hf, hidden, heads_of(c), Generation::qwen3);
-    if (has_experts(c, index)) expert_equations(c, decoder, hf, hidden);
+    if (has_experts(c, index)) expert_mixture(decoder, hf, {hidden, experts_of(c), expert_width(c)});
     else gated_mlp(decoder, hf, c.integer("intermediate_size"), hidden);
   }
   outer_equations(c, model);
@@ -112,10 +105,7 @@ void Qwen3Moe::to_hugging_face(Config megatron, Config hf, Notes) {
 void Qwen3Moe::forward_hugging_face(const Config& c, Forward& run) {
   const forward::Routing routing{.score = forward::Score::softmax, .chosen = c.integer("num_experts_per_tok", 8), .normalised = c.flag("norm_topk_prob")};
   forward_decoder(c, run, heads_of(c), Generation::qwen3, [&](std::int64_t layer, const std::string& at, const forward::Matrix& x) {
-    if (!has_experts(c, layer)) return forward::separate_gated(run, at, x);
-    return forward::mixture(x, run.linear(at + "gate.weight", x), routing, [&](std::int64_t e, const forward::Matrix& own) {
-      return forward::stored_expert(run, at + "experts.", e, expert_width(c), own);
-    });
+    return has_experts(c, layer) ? forward::separate_mixture(run, at, x, routing) : forward::separate_gated(run, at, x);
   });
 }
 

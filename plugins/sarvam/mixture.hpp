@@ -3,13 +3,13 @@
 // them. Experts are scored by sigmoid, a bias that is learned apart helps to choose, chosen weights add up to one and are
 // scaled; shared experts see every token.
 
-#include <weighbridge/forward/mixture.hpp>
-#include <weighbridge/forward/separate_projections.hpp>
+#include <weighbridge/forward/separate_mixture.hpp>
 #include <weighbridge/mixture.hpp>
 #include <weighbridge/model.hpp>
 #include <weighbridge/translation.hpp>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -43,13 +43,8 @@ inline void feed_forward_equations(const Config& c, const MegatronLayer& layer, 
   const auto m = mixture_of(c);
   const auto hidden = c.integer("hidden_size");
   if (index < m.first) return gated_mlp(layer, hf, c.integer("intermediate_size"), hidden);
-  layer["pre_mlp_layernorm.weight"] = norm(hf("post_attention_layernorm.weight", {hidden}));
-  layer["mlp.router.weight"] = replicated(hf("mlp.gate.weight", {m.experts, hidden}));
-  // A buffer that Megatron counts up in float32, whatever the weights are in.
-  if (m.bias)
-    layer["mlp.router.expert_bias"] = Parameter{cast(hf(bias, {m.experts}), WB_DTYPE_F32), WB_SPLIT_NONE, WB_EXTRA_ABSENT, WB_KEEP_DTYPE};
-  separate_experts(layer, hf, "mlp.experts.", m.experts, m.width, hidden);
-  if (m.shared > 0) gated_projections(layer.under("mlp.shared_experts."), hf, "mlp.shared_experts.", m.shared * m.width, hidden);
+  expert_mixture(layer, hf, {hidden, m.experts, m.width, m.shared * m.width}, replicated(hf("mlp.gate.weight", {m.experts, hidden})),
+                 m.bias ? std::optional{expert_bias(hf(bias, {m.experts}))} : std::nullopt);
 }
 
 // What Megatron-Bridge says of both; `provider` is the class that builds the model.
@@ -65,13 +60,8 @@ inline forward::Matrix forward_feed_forward(const Config& c, const Forward& run,
   const auto m = mixture_of(c);
   if (index < m.first) return forward::separate_gated(run, at, x);
   const forward::Routing routing{.score = forward::Score::sigmoid, .chosen = m.chosen, .normalised = m.chosen > 1, .scale = static_cast<float>(m.scale),
-                                 .bias = m.bias ? run.values(at + bias) : std::vector<float>{}, .groups = groups.count, .chosen_groups = groups.chosen,
-                                 .group_best = 2};
-  auto y = forward::mixture(x, run.linear(at + "gate.weight", x), routing, [&](std::int64_t e, const forward::Matrix& own) {
-    return forward::separate_gated(run, at + "experts." + std::to_string(e) + ".", own);
-  });
-  if (m.shared > 0) forward::add(y, forward::separate_gated(run, at + "shared_experts.", x));
-  return y;
+                                 .groups = groups.count, .chosen_groups = groups.chosen, .group_best = 2};
+  return forward::separate_mixture(run, at, x, routing, bias);
 }
 
 // Megatron-Core ranks groups by as many experts as are chosen of one; Sarvam by two.

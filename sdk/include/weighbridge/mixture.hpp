@@ -8,6 +8,7 @@
 #include <weighbridge/model.hpp>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 namespace weighbridge {
@@ -37,13 +38,22 @@ struct ExpertMixture {
   bool bias{};                  // whether a bias helps to choose (and only that)
 };
 
-// The feed-forward of a layer of experts, with the norm before it. They have tensors of their own unless the source packs them.
-inline void expert_mixture(const MegatronLayer& layer, const HuggingFaceLayer& hf, const ExpertMixture& e) {
+// The feed-forward of a layer of experts, with the norm before it. They have tensors of their own unless the source packs them. Families
+// differ about the router: what it and its bias are called and how they are kept, and what the shared experts are called.
+inline void expert_mixture(const MegatronLayer& layer, const HuggingFaceLayer& hf, const ExpertMixture& e, const Parameter& router_weight,
+                           const std::optional<Parameter>& router_bias, const std::string& shared = "mlp.shared_experts.") {
   layer["pre_mlp_layernorm.weight"] = norm(hf("post_attention_layernorm.weight", {e.hidden}));
-  layer["mlp.router.weight"] = replicated(hf("mlp.gate.weight", {e.count, e.hidden}));
-  if (e.bias) layer["mlp.router.expert_bias"] = expert_bias(hf("mlp.gate.e_score_correction_bias", {e.count}));
+  layer["mlp.router.weight"] = router_weight;
+  if (router_bias) layer["mlp.router.expert_bias"] = *router_bias;
   stored_experts(layer, hf, "mlp.experts.", e.count, e.width, e.hidden);
-  if (e.shared_width > 0) gated_projections(layer.under("mlp.shared_experts."), hf, "mlp.shared_experts.", e.shared_width, e.hidden);
+  if (e.shared_width > 0) gated_projections(layer.under("mlp.shared_experts."), hf, shared, e.shared_width, e.hidden);
+}
+
+// With the names that most families give them.
+inline void expert_mixture(const MegatronLayer& layer, const HuggingFaceLayer& hf, const ExpertMixture& e) {
+  std::optional<Parameter> bias;
+  if (e.bias) bias = expert_bias(hf("mlp.gate.e_score_correction_bias", {e.count}));
+  expert_mixture(layer, hf, e, replicated(hf("mlp.gate.weight", {e.count, e.hidden})), bias);
 }
 
 }  // namespace sdk_v1

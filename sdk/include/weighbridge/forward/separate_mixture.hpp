@@ -22,9 +22,10 @@ inline std::int64_t packed_width(const Forward& run, const std::string& down, st
 
 }  // namespace detail
 
-// `at` is "model.layers.3.mlp.". A bias that helps to choose, and shared experts, where there are such.
-inline Matrix separate_mixture(const Forward& run, const std::string& at, const Matrix& x, Routing routing) {
-  routing.bias = run.values_if_any(at + "gate.e_score_correction_bias");
+// `at` is "model.layers.3.mlp.". `bias`, which helps to choose, and shared experts, where there are such.
+inline Matrix separate_mixture(const Forward& run, const std::string& at, const Matrix& x, Routing routing,
+                               const std::string& bias = "gate.e_score_correction_bias") {
+  routing.bias = run.values_if_any(at + bias);
   const auto down = at + "experts.down_proj", named_weight = down + ".weight";
   const bool packed = run.has(down) || run.has(named_weight);
   const auto width = packed ? detail::packed_width(run, run.has(down) ? down : named_weight, x.columns) : 0;
