@@ -37,7 +37,8 @@ void forward_hugging_face(const Config& c, const Forward& run) {
     auto normed = forward::rms_norm(x, run.values(layer + "input_layernorm.weight"), norm);
     forward::add(x, forward::fused_attention(run, layer + "attention.", normed, core, rotary, of_heads));
     normed = forward::rms_norm(x, run.values(layer + "post_attention_layernorm.weight"), norm);
-    forward::add(x, g.mixtures[i] ? forward::separate_mixture(run, layer + "mlp.", normed, routing, "gate.expert_bias") : forward::separate_gated(run, layer + "mlp.", normed));
+    forward::add(x, g.mixtures[i] ? forward::separate_mixture(run, layer + "mlp.", normed, routing, "gate.expert_bias")
+                                  : forward::separate_gated(run, layer + "mlp.", normed));
     run.state(static_cast<std::int64_t>(i), x);
   }
   run.logits(forward::output(run, forward::rms_norm(x, run.values("model.norm.weight"), norm), g.tied, embedding));

@@ -69,15 +69,10 @@ void experts_to_megatron(const Config& hf, const Config& megatron, const Notes& 
 
 // Megatron-Bridge has no V3.2; this is what it says of GLM 5, whose attention is the same, with the indexer's own numbers.
 void indexer_to_megatron(const Config& hf, const Config& megatron) {
-  megatron.set("experimental_attention_variant", "dsa");
-  megatron.set("cp_comm_type", "allgather");
+  mla::sparse_attention_to_megatron(megatron);
   to_megatron(kIndexer, hf, megatron);
   if (hf.flag("indexer_rope_interleave")) throw Failure("indexer_rope_interleave is true; the indexer of DeepSeek V3.2 turns halves of a head");
   megatron.set("dsa_indexer_rope_interleaved", false);
-  megatron.set("dsa_indexer_rotate_activation", false);
-  megatron.set("dsa_indexer_k_norm_epsilon", 1e-6);
-  megatron.set("dsa_indexer_loss_coeff", 0.001);
-  megatron.set("dsa_indexer_use_sparse_loss", true);
 }
 
 // transformers' newer files name the kind of every layer, too.
@@ -106,9 +101,7 @@ void config_to_megatron(const Config& hf, const Config& megatron, const Notes& n
     check_layer_types(hf, mixture_layers_of(hf, of(generation).first_dense));
   }
   prediction_layers_to_megatron(hf, megatron, notes);
-  if (!mla::query_rank(hf))
-    notes("q_lora_rank is null: Megatron-Core 0.19 puts a norm of its own before linear_q_proj, which this model does not have, and "
-          "computes other queries than Hugging Face");
+  if (!mla::query_rank(hf)) mla::tell_query_norm(notes);
 }
 
 void config_to_hugging_face(const Config& megatron, const Config& hf, Generation generation) {
@@ -118,15 +111,12 @@ void config_to_hugging_face(const Config& megatron, const Config& hf, Generation
   mixture_layers_to_hugging_face(megatron, hf);
   dtype_to_hugging_face(megatron, hf);
 
-  const auto width = megatron.integer("moe_ffn_hidden_size"), shared = megatron.integer("moe_shared_expert_intermediate_size", 0);
-  if (width < 1 || shared % width != 0)
-    throw Failure("moe_shared_expert_intermediate_size is " + std::to_string(shared) + ", no multiple of moe_ffn_hidden_size, " +
-                  std::to_string(width));
+  const auto width = megatron.integer("moe_ffn_hidden_size"), shared = shared_experts_of_megatron(megatron, width);
   const auto groups = megatron.integer("moe_router_num_groups", 1);
   hf.set("n_routed_experts", megatron.integer("num_moe_experts"));
   hf.set("num_experts_per_tok", megatron.integer("moe_router_topk"));
   hf.set("moe_intermediate_size", width);
-  if (shared > 0) hf.set("n_shared_experts", shared / width);
+  if (shared > 0) hf.set("n_shared_experts", shared);
   else hf.set_null("n_shared_experts");
   hf.set("routed_scaling_factor", megatron.number("moe_router_topk_scaling_factor", 1.0));
   hf.set("n_group", groups);

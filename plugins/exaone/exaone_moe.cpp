@@ -28,6 +28,7 @@ using namespace weighbridge;
 
 constexpr std::int64_t kGroups = 32, kContext = 2048;  // where a config.json does not say
 constexpr double kEpsilon = 1e-5, kScale = 2.5;
+constexpr std::int64_t kGroupBest = 2;  // groups of experts are as good as so many of their best
 constexpr auto kRope = every_scaling(10000.0, "llama3");
 
 struct Sizes {
@@ -216,11 +217,12 @@ void ExaoneMoe::forward_hugging_face(const Config& c, Forward& run) {
   const forward::Norm norm{.epsilon = static_cast<float>(c.number("rms_norm_eps", kEpsilon))};
   const forward::Routing routing{.score = forward::Score::sigmoid, .chosen = c.integer("num_experts_per_tok", 8),
                                  .normalised = c.flag("norm_topk_prob", true), .scale = static_cast<float>(c.number("routed_scaling_factor", kScale)),
-                                 .groups = c.integer("n_group", 1), .chosen_groups = c.integer("topk_group", 1), .group_best = 2};
+                                 .groups = c.integer("n_group", 1), .chosen_groups = c.integer("topk_group", 1), .group_best = kGroupBest};
   forward::pre_norm_decoder(
       c, run,
       [&](std::int64_t layer, const std::string& at, const forward::Matrix& x) {
-        const auto attention = forward::grouped_queries(attention_heads(c), c.integer("num_key_value_heads", kGroups), width, kinds.has_window(layer) ? *kinds.window : 0);
+        const auto attention = forward::grouped_queries(attention_heads(c), c.integer("num_key_value_heads", kGroups), width,
+                                                        kinds.has_window(layer) ? *kinds.window : 0);
         return forward::separate_attention(run, at, x, attention, kinds.has_positions(layer) ? rotary : forward::Rotary{}, norm);
       },
       [&](std::int64_t layer, const std::string& at, const forward::Matrix& x) {
@@ -231,12 +233,8 @@ void ExaoneMoe::forward_hugging_face(const Config& c, Forward& run) {
 }
 
 void ExaoneMoe::forward_megatron(const Config& megatron, Forward& run) {
-  const forward::MegatronExtras extras{.group_best = 2};
-  const auto groups = megatron.integer("moe_router_group_topk", 0), chosen = megatron.integer("moe_router_topk", 2);
-  if (groups > 0 && megatron.integer("moe_router_num_groups", 1) > 1 && chosen / groups != extras.group_best)
-    run.note("Megatron-Core ranks groups of experts by the sum of their best " + std::to_string(chosen / groups) + ", transformers by that of their best 2, "
-             "which is what is compared");
-  forward::megatron_gpt(megatron, run, extras);
+  forward::tell_group_ranking(megatron, run, kGroupBest);
+  forward::megatron_gpt(megatron, run, {.group_best = kGroupBest});
 }
 
 bool ExaoneMoe::recognises(const Config& megatron) {

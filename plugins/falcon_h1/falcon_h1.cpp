@@ -9,6 +9,7 @@
 #include <weighbridge/grouped_attention.hpp>
 #include <weighbridge/mamba.hpp>
 #include <weighbridge/mixture.hpp>
+#include <weighbridge/rope_translation.hpp>
 #include <weighbridge/translation.hpp>
 
 #include <cmath>
@@ -147,13 +148,7 @@ struct FalconH1 {
     hf.set("attention_bias", bias);
     hf.set("mlp_bias", bias);
     multipliers(megatron, hf);
-    hf.set("rope_theta", megatron.number("rotary_base", 1e11));
-    if (megatron.has("seq_len_interpolation_factor")) {
-      hf.set("rope_scaling.rope_type", "linear");
-      hf.set("rope_scaling.factor", megatron.number("seq_len_interpolation_factor"));
-    } else {
-      hf.set_null("rope_scaling");
-    }
+    rope_to_hugging_face(megatron, hf, {.theta = 1e11, .linear = true});
   }
 
   static bool recognises(const Config& megatron) { return is_built_by(megatron, "FalconH1ModelProvider"); }

@@ -33,9 +33,7 @@ void Glm4MoeLite::to_megatron(Config hf, Config megatron, Notes notes) {
   for (const auto* on : {"persist_layer_norm", "bias_activation_fusion", "bias_dropout_fusion"}) megatron.set(on, true);
   megatron.set("apply_rope_fusion", false);
   predictions_to_megatron(hf, megatron, notes);
-  if (!mla::query_rank(hf, kWidths))
-    notes("q_lora_rank is null: Megatron-Core 0.19 puts a norm of its own before linear_q_proj, which this model does not have, and "
-          "computes other queries than Hugging Face");
+  if (!mla::query_rank(hf, kWidths)) mla::tell_query_norm(notes);
 }
 
 void Glm4MoeLite::to_hugging_face(Config megatron, Config hf, Notes) {

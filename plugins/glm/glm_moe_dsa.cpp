@@ -58,15 +58,10 @@ void GlmMoeDsa::to_megatron(Config hf, Config megatron, Notes notes) {
   megatron.set("make_vocab_size_divisible_by", 1280);
   megatron.set("attention_softmax_in_fp32", false);
   megatron.set("apply_rope_fusion", false);  // sparse attention knows none
-  megatron.set("cp_comm_type", "allgather");
 
-  megatron.set("experimental_attention_variant", "dsa");
+  mla::sparse_attention_to_megatron(megatron);
   weighbridge::to_megatron(kIndexer, hf, megatron);
   index_sharing_to_megatron(index_sharing_of(hf, hf.integer("num_hidden_layers")), megatron);
-  megatron.set("dsa_indexer_rotate_activation", false);
-  megatron.set("dsa_indexer_k_norm_epsilon", 1e-6);
-  megatron.set("dsa_indexer_loss_coeff", 0.001);
-  megatron.set("dsa_indexer_use_sparse_loss", true);
 
   megatron.set("moe_router_pre_softmax", true);
   megatron.set("moe_aux_loss_coeff", hf.number("aux_loss_alpha", 0.0));

@@ -1,11 +1,17 @@
 #include "mixture.hpp"
 
+#include <weighbridge/forward/megatron_feed_forward.hpp>
+#include <weighbridge/mixture_translation.hpp>
 #include <weighbridge/prediction.hpp>
 
 #include <algorithm>
+#include <iterator>
 
 namespace glm {
 namespace {
+
+// Groups of experts are as good as their best two.
+constexpr std::int64_t kGroupBest = 2;
 
 // Either name is the config class's own.
 std::int64_t expert_count(const Config& hf, const Defaults& d) {
@@ -20,17 +26,12 @@ bool megatron_layer(const Config& megatron, std::int64_t layer) {
 }
 
 void layers_to_hugging_face(const Config& megatron, const Config& hf, const Defaults& d) {
-  const auto layers = megatron.integer("num_layers");
-  std::int64_t first = 0;
-  while (first < layers && !megatron_layer(megatron, first)) ++first;
-  bool behind = true;
-  for (auto i = first; i < layers; ++i) behind = behind && megatron_layer(megatron, i);
-  if (behind) hf.set("first_k_dense_replace", first);
+  std::vector<bool> mixtures;
+  for (std::int64_t i = 0; i < megatron.integer("num_layers"); ++i) mixtures.push_back(megatron_layer(megatron, i));
+  if (std::ranges::is_sorted(mixtures)) hf.set("first_k_dense_replace", dense_layers_before(mixtures));
   else if (!d.lists_layers)
     throw Failure("moe_layer_freq has a dense layer behind a mixture; first_k_dense_replace of this architecture cannot say so");
-  if (!d.lists_layers) return;
-  hf.set_list("mlp_layer_types");
-  for (std::int64_t i = 0; i < layers; ++i) hf.set(Config::at("mlp_layer_types", i), megatron_layer(megatron, i) ? "sparse" : "dense");
+  if (d.lists_layers) mixture_list_to_hugging_face(mixtures, hf);
 }
 
 void experts_to_megatron(const Config& hf, const Config& megatron, const Notes& notes, const Defaults& d) {
@@ -53,9 +54,7 @@ void experts_to_megatron(const Config& hf, const Config& megatron, const Notes& 
   megatron.set("moe_router_load_balancing_type", "seq_aux_loss");
   megatron.set("moe_router_dtype", "fp32");
   for (const auto* on : {"moe_router_enable_expert_bias", "moe_grouped_gemm", "moe_permute_fusion"}) megatron.set(on, true);
-  const auto kinds = layer_kinds(hf, d);
-  megatron.set_list("moe_layer_freq");
-  for (std::int64_t i = 0; i < hf.integer("num_hidden_layers"); ++i) megatron.set(Config::at("moe_layer_freq", i), kinds.at(i) ? 1 : 0);
+  mixtures_to_megatron(layer_kinds(hf, d).layers, megatron);
 }
 
 }  // namespace
@@ -89,11 +88,6 @@ ExpertMixture experts_of(const Config& hf, const Defaults& d) {
   return {hf.integer("hidden_size"), expert_count(hf, d), width, shared * width, true};
 }
 
-std::int64_t predictions_of(const Config& hf) {
-  const auto first = "model.layers." + std::to_string(hf.integer("num_hidden_layers")) + ".eh_proj.weight";
-  return hf.has_source() && !hf.source_has(first) ? 0 : hf.integer("num_nextn_predict_layers", 0);
-}
-
 void decoder_to_megatron(const Config& hf, const Config& megatron, const Notes& notes, const Defaults& d) {
   dense_decoder(megatron);
   to_megatron(kDecoderFields, hf, megatron);
@@ -107,14 +101,11 @@ void decoder_to_hugging_face(const Config& megatron, const Config& hf, const Def
   to_hugging_face(kDecoderFields, megatron, hf);
   dtype_to_hugging_face(megatron, hf);
   layers_to_hugging_face(megatron, hf, d);
-  const auto width = megatron.integer("moe_ffn_hidden_size"), shared = megatron.integer("moe_shared_expert_intermediate_size", 0);
-  if (width < 1 || shared % width != 0)
-    throw Failure("moe_shared_expert_intermediate_size is " + std::to_string(shared) + ", no multiple of moe_ffn_hidden_size, " +
-                  std::to_string(width));
+  const auto width = megatron.integer("moe_ffn_hidden_size");
   hf.set("n_routed_experts", megatron.integer("num_moe_experts"));
   hf.set("num_experts_per_tok", megatron.integer("moe_router_topk"));
   hf.set("moe_intermediate_size", width);
-  hf.set("n_shared_experts", shared / width);
+  hf.set("n_shared_experts", shared_experts_of_megatron(megatron, width));
   hf.set("routed_scaling_factor", megatron.number("moe_router_topk_scaling_factor", 1.0));
   hf.set("n_group", megatron.integer("moe_router_num_groups", 1));
   hf.set("topk_group", megatron.integer("moe_router_group_topk", 1));
@@ -125,7 +116,7 @@ void decoder_to_hugging_face(const Config& megatron, const Config& hf, const Def
 void predictions_to_megatron(const Config& hf, const Config& megatron, const Notes& notes) {
   megatron.set("mtp_loss_scaling_factor", 0.3);
   if (!hf.has("num_nextn_predict_layers")) return;
-  const auto stated = hf.integer("num_nextn_predict_layers"), held = predictions_of(hf);
+  const auto stated = hf.integer("num_nextn_predict_layers"), held = predictions_in_source(hf);
   megatron.set("mtp_num_layers", held);
   if (held < stated) notes("num_nextn_predict_layers is not 0, but the source holds no such layers: neither has the Megatron model any");
 }
@@ -156,26 +147,22 @@ void model_equations(const Config& c, const Model& model, const Defaults& d, con
     attention(decoder, hf, {index, false});
     feed_forward(decoder, hf, kinds.at(index));
   }
-  // A Megatron model may have been made without them.
-  const auto stated = c.integer("num_nextn_predict_layers", 0);
-  const auto predictions = model.megatron().has("num_layers") ? std::min(stated, model.megatron().integer("mtp_num_layers", 0)) : stated;
-  if (predictions > 0 && kinds.behind != kinds.layers.back())
+  const auto predictions = prediction_layers(c, model);
+  if (!predictions.empty() && kinds.behind != kinds.layers.back())
     throw Failure("num_nextn_predict_layers: layer " + std::to_string(layers) + " is not of the kind of the last layer, as Megatron makes it");
-  for (std::int64_t k = 0; k < predictions; ++k) {
-    const auto [mtp, hf, number] = model.layer("mtp.layers.", k, predictions, "model.layers.", layers + k);
+  for (const auto& [mtp, hf, number] : predictions) {
     prediction_layer(model, mtp, hf, hidden, tied ? "model.embed_tokens.weight" : "lm_head.weight");
     const auto inner = mtp.under("transformer_layer.");
-    attention(inner, hf, {k, true});
+    attention(inner, hf, {number - layers, true});
     feed_forward(inner, hf, kinds.behind);
   }
   // A configuration that was made of a Megatron model without them does not count them either.
-  for (auto number = layers + predictions; number < layers + std::max(stated, predictions + 1); ++number)
-    model.carried("model.layers." + std::to_string(number) + ".*", "the Megatron model has no such prediction layer");
+  if (const auto stated = c.integer("num_nextn_predict_layers", 0); std::ssize(predictions) >= stated)
+    model.carried("model.layers." + std::to_string(layers + std::ssize(predictions)) + ".*", "the Megatron model has no such prediction layer");
   model["decoder.final_layernorm.weight"] = norm(model.tensor("model.norm.weight", {hidden}));
   output_layer(model, tied, rows, hidden);
 }
 
-// Groups are as good as their best two experts.
 forward::Routing routing_of(const Config& hf, const Defaults& d) {
   return {.score = forward::Score::sigmoid,
           .chosen = hf.integer("num_experts_per_tok", d.chosen),
@@ -183,16 +170,12 @@ forward::Routing routing_of(const Config& hf, const Defaults& d) {
           .scale = static_cast<float>(hf.number("routed_scaling_factor", d.scale)),
           .groups = hf.integer("n_group", 1),
           .chosen_groups = hf.integer("topk_group", 1),
-          .group_best = 2};
+          .group_best = kGroupBest};
 }
 
 forward::MegatronExtras extras_of(const Config& megatron, const Forward& run) {
-  const forward::MegatronExtras extras{.group_best = 2};
-  const auto groups = megatron.integer("moe_router_group_topk", 0), chosen = megatron.integer("moe_router_topk", 2);
-  if (groups > 0 && megatron.integer("moe_router_num_groups", 1) > 1 && chosen / groups != extras.group_best)
-    run.note("Megatron-Core ranks groups of experts by the sum of their best " + std::to_string(chosen / groups) +
-             ", transformers by that of their best 2, which is what is compared");
-  return extras;
+  forward::tell_group_ranking(megatron, run, kGroupBest);
+  return {.group_best = kGroupBest};
 }
 
 }  // namespace glm

@@ -43,10 +43,6 @@ LayerKinds layer_kinds(const Config& hf, const Defaults& d);
 
 ExpertMixture experts_of(const Config& hf, const Defaults& d);
 
-// Layers that predict further tokens: so many as config.json states and the source holds. transformers leaves them out when
-// it saves, though the config goes on counting them.
-std::int64_t predictions_of(const Config& hf);
-
 // All but the attention: what Megatron-Bridge says of a decoder with such a mixture.
 void decoder_to_megatron(const Config& hf, const Config& megatron, const Notes& notes, const Defaults& d);
 void decoder_to_hugging_face(const Config& megatron, const Config& hf, const Defaults& d);

@@ -4,6 +4,7 @@
 #include "mixture.hpp"
 
 #include <weighbridge/layer_specification.hpp>
+#include <weighbridge/mixture_translation.hpp>
 
 namespace sarvam {
 namespace {
@@ -43,7 +44,6 @@ void decoder_to_hugging_face(const Config& megatron, const Config& hf, std::stri
 
 void mixture_to_megatron(const Config& hf, const Config& megatron, const Groups& groups) {
   const auto m = mixture_of(hf);
-  const auto layers = hf.integer("num_hidden_layers");
   if (const auto score = hf.string("score_function", hf.string("scoring_func", "sigmoid")); score != "sigmoid")
     throw Failure("score_function is " + score + "; experts of this architecture are scored by sigmoid");
   if (!hf.flag("norm_topk_prob", true)) throw Failure("norm_topk_prob is false; Megatron-Core makes the weights of the chosen experts add up to one");
@@ -55,8 +55,7 @@ void mixture_to_megatron(const Config& hf, const Config& megatron, const Groups&
   if (m.shared > 0) megatron.set("moe_shared_expert_intermediate_size", m.shared * m.width);
   else megatron.set_null("moe_shared_expert_intermediate_size");
   megatron.set("moe_shared_expert_overlap", false);
-  megatron.set_list("moe_layer_freq");
-  for (std::int64_t i = 0; i < layers; ++i) megatron.set(Config::at("moe_layer_freq", i), i < m.first ? 0 : 1);
+  mixture_layers_to_megatron({.first = m.first}, hf.integer("num_hidden_layers"), megatron);
   megatron.set("moe_router_topk_scaling_factor", m.scale);
   megatron.set("moe_router_score_function", "sigmoid");
   megatron.set("moe_router_enable_expert_bias", m.bias);
@@ -78,9 +77,7 @@ void mixture_to_megatron(const Config& hf, const Config& megatron, const Groups&
 }
 
 void mixture_to_hugging_face(const Config& megatron, const Config& hf) {
-  const auto width = megatron.integer("moe_ffn_hidden_size"), shared = megatron.integer("moe_shared_expert_intermediate_size", 0);
-  if (width < 1 || shared % width != 0)
-    throw Failure("moe_shared_expert_intermediate_size is " + std::to_string(shared) + ", no multiple of moe_ffn_hidden_size, " + std::to_string(width));
+  const auto width = megatron.integer("moe_ffn_hidden_size"), shared = shared_experts_of_megatron(megatron, width);
   const auto layers = megatron.integer("num_layers");
   const bool listed = megatron.has(Config::at("moe_layer_freq", 0));
   const auto every = listed ? 1 : megatron.integer("moe_layer_freq", 1);
@@ -94,7 +91,7 @@ void mixture_to_hugging_face(const Config& megatron, const Config& hf) {
   hf.set("num_experts", megatron.integer("num_moe_experts"));
   hf.set("num_experts_per_tok", megatron.integer("moe_router_topk"));
   hf.set("moe_intermediate_size", width);
-  if (shared > 0) hf.set("num_shared_experts", shared / width);
+  if (shared > 0) hf.set("num_shared_experts", shared);
   else hf.set_null("num_shared_experts");
   hf.set("routed_scaling_factor", megatron.number("moe_router_topk_scaling_factor", 1.0));
   hf.set("moe_router_enable_expert_bias", megatron.flag("moe_router_enable_expert_bias"));

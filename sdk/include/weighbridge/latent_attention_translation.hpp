@@ -64,6 +64,21 @@ inline void attention_to_hugging_face(const Config& megatron, const Config& hf) 
   hf.set("use_cache", true);
 }
 
+inline void tell_query_norm(const Notes& notes) {
+  notes("q_lora_rank is null: Megatron-Core 0.19 puts a norm of its own before linear_q_proj, which this model does not have, and "
+        "computes other queries than Hugging Face");
+}
+
+// Sparse attention: all but the sizes of its indexer, and what that turns.
+inline void sparse_attention_to_megatron(const Config& megatron) {
+  megatron.set("experimental_attention_variant", "dsa");
+  megatron.set("cp_comm_type", "allgather");
+  megatron.set("dsa_indexer_rotate_activation", false);
+  megatron.set("dsa_indexer_k_norm_epsilon", 1e-6);
+  megatron.set("dsa_indexer_loss_coeff", 0.001);
+  megatron.set("dsa_indexer_use_sparse_loss", true);
+}
+
 // YaRN under the names that it has in latent attention. `position_embedding_type` stays "rope" there.
 inline constexpr std::pair<std::string_view, std::string_view> kYarn[] = {
     {"factor", "rotary_scaling_factor"}, {"original_max_position_embeddings", "original_max_position_embeddings"},
