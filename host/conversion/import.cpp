@@ -32,17 +32,17 @@ DType parameter_dtype(const Equation& equation, const LeafTensors& tensors, cons
   const auto of_model = dtype_from_torch(string_field(document, "params_dtype").value_or(""));
   if (equation.expression.constant) return options.dtype.value_or(of_model.value_or(DType::f32));
   const auto& first = equation.expression.pieces.front();
-  if (equation.keep_dtype) return first.dtype.value_or(tensors[first.leaf].dtype);
+  if (equation.keep_dtype) return first.dtype.value_or(tensors.dtype(first.leaf));
   if (options.dtype) return *options.dtype;
   if (first.dtype) return *first.dtype;
-  return of_model.value_or(tensors[first.leaf].dtype);
+  return of_model.value_or(tensors.dtype(first.leaf));
 }
 
 // Of the first element, if it keeps its bits.
 std::optional<std::uint64_t> page_offset_of(const Equation& equation, const LeafTensors& tensors, const Algebra& algebra, DType dtype) {
   if (equation.expression.pieces.empty()) return std::nullopt;
   const auto& first = equation.expression.pieces.front();
-  const auto& stored = tensors[first.leaf];
+  const auto stored = tensors[first.leaf];
   if (algebra.leaves()[first.leaf].decoding || stored.dtype != dtype || stored.extents.empty()) return std::nullopt;
   const auto moved = static_cast<std::uint64_t>(first.map.source_base - first.map.target_base) * static_cast<std::uint64_t>(bits(dtype)) / 8;
   return (stored.extents.front().offset + moved) % kPage;
@@ -112,15 +112,14 @@ Result<Beside> lay_out_parameters(EquationSet set, const Catalogue& source, cons
     if (const auto constant = equation.expression.constant)
       conversion.synthesised.push_back({equation.live_name(), fmt::format("{} everywhere; Hugging Face has no such tensor", *constant), kConstantRule});
     for (const auto& piece : equation.expression.pieces) {
-      const auto& stored = (*tensors)[piece.leaf];
-      const auto dtype = request.parameters[i].dtype;
-      const bool decoded = set.algebra.leaves()[piece.leaf].decoding.has_value();
-      cast_tensors += !decoded && stored.dtype != dtype && bits(stored.dtype) >= bits(dtype);
+      const auto stored = tensors->dtype(piece.leaf), dtype = request.parameters[i].dtype;
+      const bool decoded = set.algebra.leaves()[piece.leaf].decoding != nullptr;
+      cast_tensors += !decoded && stored != dtype && bits(stored) >= bits(dtype);
     }
   }
   const auto origins = [&](std::size_t number) {
     std::vector<Origin> found;
-    for (const auto& piece : set.equations[number].expression.pieces) found.push_back({&piece.map, &(*tensors)[piece.leaf], piece.addend});
+    for (const auto& piece : set.equations[number].expression.pieces) found.push_back({&piece.map, (*tensors)[piece.leaf], piece.addend});
     return found;
   };
   if (auto status = fill_parameters(*layout, request.parameters, origins, options.hugging_face, plan.tensors); !status) return status.error();
@@ -136,6 +135,9 @@ Result<Beside> lay_out_parameters(EquationSet set, const Catalogue& source, cons
     ++conversion.proven.input_tensors;
     conversion.proven.input_elements += element_count(leaf.shape).value_or(0);
   }
+  request = {};  // what is carried can be as many tensors again
+  set.equations.clear();
+  set.equations.shrink_to_fit();
   return Beside{carried_by(set, source), layout->tokenizer};
 }
 
@@ -144,6 +146,9 @@ Result<Beside> lay_out_parameters(EquationSet set, const Catalogue& source, cons
 Result<Conversion> prepare_import(const ImportOptions& options, Registry& registry) {
   auto repository = HuggingFaceRepository::open(options.hugging_face, {.strict = options.strict});
   if (!repository) return repository.error();
+  const auto index = source_index_text(*repository);
+  repository->weight_map = std::vector<WeightLocation>{};  // equations take room, too
+  repository->weight_files = std::vector<WeightFile>{};
   auto chosen = choose_family(repository->config, registry);
   if (!chosen) return chosen.error();
 
@@ -167,10 +172,6 @@ Result<Conversion> prepare_import(const ImportOptions& options, Registry& regist
   if (auto status = check_use(*set, repository->catalogue, options.hugging_face.string(), options.strict, conversion, largest); !status)
     return status.error();
   if (auto status = prove_family(*set, chosen->family); !status) return status.error();
-
-  const auto index = source_index_text(*repository);
-  repository->weight_map = std::vector<WeightLocation>{};
-  repository->weight_files = std::vector<WeightFile>{};
   auto beside = lay_out_parameters(*std::move(set), repository->catalogue, options, target, *document, conversion);
   if (!beside) return beside.error();
   if (auto status = carry_tensors(std::move(beside->carried), repository->catalogue, kept_folder(options.target.iteration), conversion); !status)

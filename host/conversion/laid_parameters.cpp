@@ -48,14 +48,14 @@ Status fill_parameters(const MegatronLayout& layout, const std::vector<LiveParam
     const bool all = laid.box == whole(shape) && laid.base == 0 && laid.strides == row_major_strides(shape);
     for (const auto& origin : origins(laid.parameter)) {
       if (all) {
-        if (auto status = named_in(source, append_copies(*origin.map, *origin.tensor, output.dtype, origin.addend, output.copies)); !status) return status;
+        if (auto status = named_in(source, append_copies(*origin.map, origin.tensor, output.dtype, origin.addend, output.copies)); !status) return status;
         continue;
       }
       const auto maps = place_target(*origin.map, shape, laid.box, laid.strides, laid.base);
       if (!maps)
         return Error{Error::Kind::unsupported, source.string(), output.name, "its share falls into too many strided pieces", "Convert with a smaller --tp"};
       for (const auto& map : *maps)
-        if (auto status = named_in(source, append_copies(map, *origin.tensor, output.dtype, origin.addend, output.copies)); !status) return status;
+        if (auto status = named_in(source, append_copies(map, origin.tensor, output.dtype, origin.addend, output.copies)); !status) return status;
     }
   }
   for (auto& output : tensors) order_copies(output.copies);

@@ -25,7 +25,7 @@ Result<MegatronLayout> lay_out_megatron(const MegatronTarget& target, MegatronLa
 // tensor.
 struct Origin {
   const StridedMap* map{};
-  const StoredTensor* tensor{};
+  StoredTensor tensor;
   double addend{};
 };
 

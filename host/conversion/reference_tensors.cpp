@@ -71,7 +71,7 @@ Result<EquationSet> equations_of_export(Reference& reference, ReferenceTensors& 
   auto set = state_equations(family, reference.config, seen, notes, &megatron);
   if (!set) return set;
   bool quantised = false;
-  for (const auto& leaf : set->algebra.leaves()) quantised |= leaf.decoding.has_value();
+  for (const auto& leaf : set->algebra.leaves()) quantised |= leaf.decoding != nullptr;
   if (options.quantize == Quantize::reference && !quantised)
     return Error{Error::Kind::usage, reference.config.file().string(), "--quantize reference",
                  known.complete ? "the reference stores no tensor block-scaled" : "there is no reference with weights",

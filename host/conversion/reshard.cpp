@@ -138,7 +138,7 @@ Result<Conversion> prepare_reshard(const ReshardOptions& options, Registry& regi
     maps.push_back(identity_map(model->parameters[i].extents.empty() ? 0 : std::min(count, element_count(model->parameters[i].shape).value_or(0))));
   }
   const auto origins = [&](std::size_t number) {
-    return model->parameters[number].extents.empty() ? std::vector<Origin>{} : std::vector<Origin>{{&maps[number], &model->parameters[number], 0}};
+    return model->parameters[number].extents.empty() ? std::vector<Origin>{} : std::vector<Origin>{{&maps[number], model->parameters[number], 0}};
   };
   if (auto status = fill_parameters(*layout, request.parameters, origins, folder, plan.tensors); !status) return status.error();
   if (auto status = fill_constants(*layout, model->set, folder, plan.tensors); !status) return status.error();

@@ -85,6 +85,7 @@ Result<EquationSet> state_equations(const Family& family, const ConfigDocument& 
   call.notes = &notes;
   if (auto asked = ask(family.table->equations, call, subject(family, "equations"), hugging_face.file().string()); !asked)
     return asked.error();
+  call.set.equations.shrink_to_fit();  // a large model has some ten thousand
   return std::move(call.set);
 }
 

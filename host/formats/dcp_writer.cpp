@@ -15,9 +15,17 @@ namespace {
 
 constexpr std::string_view kMetadata = "torch.distributed.checkpoint.metadata";
 
+// So many that a large checkpoint's pickle, of more than 10 MB, need not be moved while it grows.
+std::size_t expected_bytes(const DcpMetadata& metadata) {
+  constexpr std::size_t kEntry = 300;
+  auto entries = metadata.objects.size();
+  for (const auto& [key, tensor] : metadata.tensors) entries += tensor.chunks.size();
+  return entries * kEntry;
+}
+
 class MetadataWriter {
  public:
-  explicit MetadataWriter(const DcpMetadata& metadata) : metadata_{metadata} {}
+  explicit MetadataWriter(const DcpMetadata& metadata) : metadata_{metadata}, to_{expected_bytes(metadata)} {}
 
   std::string write() {
     instance(kMetadata, "Metadata");

@@ -8,7 +8,10 @@
 
 namespace weighbridge {
 
-PickleEmitter::PickleEmitter() { bytes_ = "\x80\x02"; }
+PickleEmitter::PickleEmitter(std::size_t expected) {
+  bytes_.reserve(expected);
+  bytes_ = "\x80\x02";
+}
 
 void PickleEmitter::none() { op('N'); }
 void PickleEmitter::boolean(bool value) { op(value ? '\x88' : '\x89'); }

@@ -11,7 +11,7 @@ namespace weighbridge {
 
 class PickleEmitter {
  public:
-  PickleEmitter();  // the pickle begins
+  explicit PickleEmitter(std::size_t expected = 0);  // the pickle begins; it will have some so many bytes
 
   void none();
   void boolean(bool value);

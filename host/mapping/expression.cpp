@@ -230,7 +230,7 @@ Result<Expression> Algebra::decode(const BlockScaled& form, const Expression& da
   }
   leaves_[*data_leaf].storage = true;
   const auto number = static_cast<std::uint32_t>(leaves_.size());
-  leaves_.push_back({leaves_[*data_leaf].name, form.shape, std::move(decoding), false});
+  leaves_.push_back({leaves_[*data_leaf].name, form.shape, std::make_shared<const Decoding>(std::move(decoding)), false});
   return Expression{form.shape, {{number, identity_map(*count), 0, {}, false}}, false};
 }
 

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -28,7 +29,7 @@ struct Decoding {
 struct Leaf {
   std::string name;
   Shape shape;
-  std::optional<Decoding> decoding{};
+  std::shared_ptr<const Decoding> decoding{};  // of few, and large models have many leaves
   bool storage{};  // used whole by a decoded leaf and by nothing else
 };
 

@@ -34,16 +34,16 @@ Types types_of(const ModelPair& pair, const Equation& equation, const StoredTens
   Types types{{}, stored.dtype};
   if (equation.expression.constant) return types;
   const auto& first = equation.expression.pieces.front();
-  const auto& source = pair.leaves[first.leaf];
+  const auto source = pair.leaves.dtype(first.leaf);
   // What keeps its type here, other programs store in the model's; then values tell whether anything was lost.
-  if (equation.keep_dtype) types.right.push_back(source.dtype);
+  if (equation.keep_dtype) types.right.push_back(source);
   if (first.dtype) types.right.push_back(*first.dtype);
-  types.right.push_back(of_checkpoint ? *of_checkpoint : of_config.value_or(source.dtype));
+  types.right.push_back(of_checkpoint ? *of_checkpoint : of_config.value_or(source));
   if (std::ranges::all_of(equation.expression.pieces, [&](const Piece& piece) {
-        const auto dtype = pair.leaves[piece.leaf].dtype;
-        return computes(dtype) && bits(dtype) < bits(stored.dtype) && dtype == source.dtype;
+        const auto dtype = pair.leaves.dtype(piece.leaf);
+        return computes(dtype) && bits(dtype) < bits(stored.dtype) && dtype == source;
       }))
-    types.compared = source.dtype;
+    types.compared = source;
   return types;
 }
 
@@ -152,7 +152,7 @@ Result<Comparison> verify(ModelPair& pair, const VerifyOptions& options) {
       comparison.differences.back().cause = status.error().problem;
       continue;
     }
-    casts += one.types.compared != stored->dtype || pair.leaves[equation.expression.pieces.front().leaf].dtype != stored->dtype;
+    casts += one.types.compared != stored->dtype || pair.leaves.dtype(equation.expression.pieces.front().leaf) != stored->dtype;
     compared.push_back(std::move(one));
   }
   auto found = plans.compare(options.compare);
