@@ -108,8 +108,9 @@ class Reader {
     if (!file) return std::move(file).error();
     auto globals = PickleGlobals::megatron();
     globals.set_unknown(PickleGlobals::Unknown::keep);
-    auto object = read_torch_object(*file, TorchOptions{std::move(globals), 1ull << 30});
+    auto object = read_torch_object(*file, TorchOptions{std::move(globals), 1ull << 30, true});
     if (!object) return std::move(object).error();
+    if (!object->note.empty()) checkpoint_.notes.push_back(object->note);
     const auto root = object->root();
     if (!root.is(PickleKind::dict)) return broken(opened.file, "", "holds no dict");
     const bool first = checkpoint_.catalogue.files.empty();

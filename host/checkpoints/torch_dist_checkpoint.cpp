@@ -113,6 +113,7 @@ Result<MegatronCheckpoint> MegatronCheckpoint::open(const MegatronLocation& loca
 
   auto common = read_common_state(location.folder, *metadata);
   if (!common) return std::move(common).error();
+  if (!common->note.empty()) checkpoint.notes.push_back(common->note);
   checkpoint.content_metadata = common->content_metadata;
   checkpoint.iteration = common->iteration;
   checkpoint.checkpoint_version = common->checkpoint_version;

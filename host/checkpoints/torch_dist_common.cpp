@@ -13,7 +13,7 @@ constexpr std::string_view kObject = "common_state/shard_0_1";
 TorchOptions options() {
   auto globals = PickleGlobals::megatron();
   globals.set_unknown(PickleGlobals::Unknown::keep);
-  return TorchOptions{std::move(globals), 1ull << 30};
+  return TorchOptions{std::move(globals), 1ull << 30, true};
 }
 
 boost::json::object plain_fields(PickleValue dict) {
@@ -37,11 +37,12 @@ boost::json::object plain_fields(PickleValue dict) {
   return fields;
 }
 
-Result<CommonState> state_of(PickleValue root, std::string file) {
+Result<CommonState> state_of(const TorchObject& object, PickleValue root, std::string file) {
   if (!root.is(PickleKind::dict))
     return Error{Error::Kind::format, std::move(file), "common state", "is no dict",
                  "Take a complete copy of the checkpoint"};
   CommonState state;
+  state.note = object.note;
   if (const auto version = root.find("checkpoint_version")) {
     state.checkpoint_version = version->real();
     if (const auto whole = version->integer()) state.checkpoint_version = static_cast<double>(*whole);
@@ -64,7 +65,7 @@ Result<CommonState> read_common_state(const std::filesystem::path& folder, const
     if (!file) return std::move(file).error();
     auto object = read_torch_object(*file, options());
     if (!object) return std::move(object).error();
-    return state_of(object->root(), common.string());
+    return state_of(*object, object->root(), common.string());
   }
   const auto item = metadata.objects.find(kObject);
   if (item == metadata.objects.end())
@@ -76,7 +77,7 @@ Result<CommonState> read_common_state(const std::filesystem::path& folder, const
   auto object = read_torch_object(*file, item->second.offset, item->second.length, options(), std::string(kObject));
   if (!object) return std::move(object).error();
   const auto root = object->root();
-  return state_of(root.is(PickleKind::list) && root.size() == 1 ? root.items()[0] : root, file->name());
+  return state_of(*object, root.is(PickleKind::list) && root.size() == 1 ? root.items()[0] : root, file->name());
 }
 
 }  // namespace weighbridge

@@ -20,6 +20,7 @@ struct CommonState {
   std::optional<std::int64_t> iteration;
   boost::json::object content_metadata;                // plain values only
   std::optional<Result<MegatronArguments>> arguments;  // nothing if there is no `args`; an error if it is no use
+  std::string note;  // empty, or what is odd about the file
 };
 
 // common.pt of the iteration `folder`, which Megatron-Core prefers, else the object common_state/shard_0_1 of

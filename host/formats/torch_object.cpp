@@ -26,14 +26,18 @@ Result<TorchObject> read_archive(const InputFile& file, std::uint64_t offset, st
                    fmt::format("its pickle has {} bytes; at most {} are accepted", pickle.size, options.max_pickle));
   auto bytes = file.read(pickle.offset, pickle.size);
   if (!bytes) return std::move(bytes).error();
+  std::string note;
   // PyTorch can be told to leave checksums out, which makes them 0.
-  if (const auto found = crc32(*bytes); pickle.crc != 0 && found != pickle.crc)
-    return damaged(file.name(), subject, fmt::format("the record '{}' has the checksum {:08x} instead of {:08x}", pickle.name, found, pickle.crc));
+  if (const auto found = crc32(*bytes); pickle.crc != 0 && found != pickle.crc) {
+    const auto problem = fmt::format("the record '{}' has the checksum {:08x} instead of {:08x}", pickle.name, found, pickle.crc);
+    if (!options.any_checksum) return damaged(file.name(), subject, problem);
+    note = fmt::format("{}: {}{}{}; PyTorch does not look at it: either the file was edited, or it is damaged", file.name(), subject, subject.empty() ? "" : ": ", problem);
+  }
 
   TorchTensors tensors{file.name(), subject};
   auto document = read_pickle(std::move(*bytes), tensors.options(options.globals), file.name(), subject);
   if (!document) return std::move(document).error();
-  TorchObject object{std::move(*document), {}};
+  TorchObject object{std::move(*document), {}, std::move(note)};
   for (const auto& described : tensors.storages()) {
     const auto record = archive->records.find("data/" + described.key);
     if (record == archive->records.end())

@@ -21,6 +21,7 @@ struct TorchStorage {
 struct TorchObject {
   PickleDocument document;
   std::vector<TorchStorage> storages;
+  std::string note;  // with TorchOptions::any_checksum: what is odd, as one sentence without a full stop
 
   PickleValue root() const { return document.root; }
   // Byte in the file at which the first element of `tensor` lies; its strides count from there.
@@ -30,6 +31,9 @@ struct TorchObject {
 struct TorchOptions {
   PickleGlobals globals{PickleGlobals::weights_only()};
   std::uint64_t max_pickle{1ull << 30};  // bytes
+  // PyTorch looks at no checksum when it reads, so a file whose pickle was edited in place still loads there. Such a pickle is an error
+  // here unless this is set: then it is a note.
+  bool any_checksum{};
 };
 
 // Reads the object in bytes [offset, offset + length) of `file`. Reads no tensor data. `subject` names it in messages.

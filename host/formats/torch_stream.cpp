@@ -104,7 +104,7 @@ Result<TorchObject> read_torch_stream(const InputFile& file, std::uint64_t offse
     at += storage.bytes;
   }
 
-  TorchObject object{std::move(*document), {}};
+  TorchObject object{std::move(*document), {}, {}};
   for (const auto& storage : tensors.storages()) {
     const auto& root = storage.root ? tensors.storages()[*storage.root] : storage;
     const auto place = places.find(root.key);

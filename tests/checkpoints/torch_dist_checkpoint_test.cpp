@@ -17,6 +17,8 @@
 namespace weighbridge {
 namespace {
 
+using ::testing::AllOf;
+using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -179,6 +181,21 @@ TEST_F(TorchDistCheckpointTest, NamesBothPlacesOfAConfiguration) {
   ASSERT_TRUE(checkpoint) << checkpoint.error().text();
   EXPECT_EQ(checkpoint->flavor, std::nullopt);
   EXPECT_THAT(checkpoint->document, IsEmpty());
+}
+
+// Whoever edits a path in the arguments of a finished checkpoint leaves the pickle's old checksum, and PyTorch reads on.
+TEST_F(TorchDistCheckpointTest, TellsOfAChecksumThatPyTorchDoesNotLookAt) {
+  auto common = bytes("common.pt");
+  for (const auto& [signature, at] : {std::pair{"PK\x03\x04", 14}, {"PK\x01\x02", 16}}) {
+    const auto record = common.find(signature);
+    ASSERT_NE(record, std::string::npos);
+    common.replace(record + static_cast<std::size_t>(at), 4, "\x78\x56\x34\x12");
+  }
+  write("common.pt", common);
+  const auto checkpoint = open();
+  ASSERT_TRUE(checkpoint) << checkpoint.error().text();
+  EXPECT_THAT(checkpoint->notes, Contains(AllOf(HasSubstr("common.pt: the record 'common/data.pkl' has the checksum"),
+                                                HasSubstr("instead of 12345678; PyTorch does not look at it"))));
 }
 
 TEST_F(TorchDistCheckpointTest, NeedsACommonState) {
