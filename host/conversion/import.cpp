@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 
 #include "checkpoints/megatron_document.hpp"
 #include "checkpoints/placement.hpp"
@@ -105,7 +106,7 @@ Result<Beside> lay_out_parameters(EquationSet set, const Catalogue& source, cons
   plan.files = std::move(layout->files);
   plan.tensors = std::move(layout->tensors);
   plan.literals = std::move(layout->literals);
-  std::int64_t cast_tensors = 0;
+  std::map<DType, std::int64_t> cast;  // tensors by the type that they get
   if (auto status = fill_constants(*layout, set, options.hugging_face, plan.tensors); !status) return status.error();
   for (std::size_t i = 0; i < set.equations.size(); ++i) {
     const auto& equation = set.equations[i];
@@ -114,7 +115,7 @@ Result<Beside> lay_out_parameters(EquationSet set, const Catalogue& source, cons
     for (const auto& piece : equation.expression.pieces) {
       const auto stored = tensors->dtype(piece.leaf), dtype = request.parameters[i].dtype;
       const bool decoded = set.algebra.leaves()[piece.leaf].decoding != nullptr;
-      cast_tensors += !decoded && stored != dtype && bits(stored) >= bits(dtype);
+      if (!decoded && stored != dtype && bits(stored) >= bits(dtype)) ++cast[dtype];
     }
   }
   const auto origins = [&](std::size_t number) {
@@ -125,9 +126,12 @@ Result<Beside> lay_out_parameters(EquationSet set, const Catalogue& source, cons
   if (auto status = fill_parameters(*layout, request.parameters, origins, options.hugging_face, plan.tensors); !status) return status.error();
   if (!plan.decoded.empty())
     conversion.notes.push_back(fmt::format("{} tensors are decoded from block-scaled storage", plan.decoded.size()));
-  if (cast_tensors > 0)
-    conversion.notes.push_back(fmt::format("{} tensors change their type to that of the model ({}); values are rounded to nearest",
-                                           cast_tensors, string_field(document, "params_dtype").value_or("")));
+  const auto of_model = dtype_from_torch(string_field(document, "params_dtype").value_or(""));
+  for (const auto& [dtype, tensors_cast] : cast)
+    conversion.notes.push_back(
+        dtype == of_model ? fmt::format("{} tensors change their type to that of the model ({}); values are rounded to nearest", tensors_cast,
+                                        string_field(document, "params_dtype").value_or(""))
+                          : fmt::format("{} tensor{} kept as {} in Megatron", tensors_cast, tensors_cast == 1 ? " is" : "s are", to_string(dtype)));
   conversion.mapped = static_cast<std::int64_t>(set.equations.size());
   conversion.training_flags = layout->flags;
   for (const auto& leaf : set.algebra.leaves()) {

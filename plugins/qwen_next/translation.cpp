@@ -51,13 +51,15 @@ void take_number(const Config& to, std::string_view field, const Config& from, s
 
 // Rotary embedding of a quarter of each head. The sections of 3.5 (mrope_section) are of image positions; those of
 // text are equal, which makes it plain.
-void rope_to_megatron(const Config& hf, const Config& megatron) {
+void rope_to_megatron(const Config& hf, const Config& megatron, const Notes& notes) {
   const auto rope = rope_of(hf, 10000.0);
   const auto inner = rope.at.empty() ? "" : rope.at + ".";
   take_number(megatron, "rotary_base", hf, {inner + "rope_theta", "rope_theta"}, 10000.0);
   take_number(megatron, "rotary_percent", hf, {inner + "partial_rotary_factor", "partial_rotary_factor"}, 0.25);
-  if (rope.type == "yarn") yarn_to_megatron(hf, rope.at, megatron);
-  else if (rope.type != "default") throw Failure(rope.at + " is of type " + rope.type + "; this family has default and yarn");
+  if (rope.type != "default" && rope.type != "yarn") throw Failure(rope.at + " is of type " + rope.type + "; this family has default and yarn");
+  if (rope.type == "default") return;
+  yarn_to_megatron(hf, rope.at, megatron);
+  tell_unrounded_yarn(hf, rope.at, notes);
 }
 
 // Qwen3-Next states it in fields of their own, 3.5 in rope_parameters.
@@ -176,7 +178,7 @@ void config_to_megatron(const Config& hf, const Config& megatron, const Notes& n
   if (g.ffn > 0) megatron.set("ffn_hidden_size", g.ffn);
   megatron.set("add_qkv_bias", false);
   for (const auto* on : {"qk_layernorm", "layernorm_zero_centered_gamma", "attention_output_gate"}) megatron.set(on, true);
-  rope_to_megatron(hf, megatron);
+  rope_to_megatron(hf, megatron, notes);
 
   layers_of_an_attention_variant(megatron);
   megatron.set("experimental_attention_variant", "gated_delta_net");

@@ -67,10 +67,13 @@ void rope_to_megatron(const Config& hf, const Geometry& g, const Config& megatro
     megatron.set("rotary_base", hf.number("rope_theta", hf.number("rope_parameters.rope_theta", 10000.0)));
   }
   const auto type = hf.string("rope_scaling.rope_type", hf.string("rope_scaling.type", "default"));
-  if (type == "yarn") yarn_to_megatron(hf, "rope_scaling", megatron);
-  else if (type != "default")
+  if (type == "yarn") {
+    yarn_to_megatron(hf, "rope_scaling", megatron);
+    tell_unrounded_yarn(hf, "rope_scaling", notes);
+  } else if (type != "default") {
     notes("rope_scaling is of type " + type + ", which Megatron-Bridge does not compute for this model: a run there has other positions beyond the "
           "original length; exporting with this checkpoint as --hf-model keeps it");
+  }
 }
 
 void layers_to_megatron(const Config& hf, const Geometry& g, const Config& megatron) {

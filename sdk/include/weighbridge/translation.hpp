@@ -129,6 +129,12 @@ inline void yarn_to_megatron(const Config& hf, const std::string& at, const Conf
   if (const auto scale = hf.find_number(at + ".mscale_all_dim")) megatron.set("yarn_mscale_all_dim", *scale);
   if (hf.has(at + ".truncate")) megatron.set("yarn_correction_range_round_to_int", hf.flag(at + ".truncate"));
 }
+// transformers rounds where nothing is said; Megatron-Bridge then says nothing, and Megatron-Core does not round.
+inline void tell_unrounded_yarn(const Config& hf, const std::string& at, const Notes& notes) {
+  if (!hf.has(at + ".truncate"))
+    notes(at + " is YaRN without truncate, for which Megatron-Bridge leaves yarn_correction_range_round_to_int unset: set it to true in Megatron, "
+          "or a run there turns some positions otherwise than transformers");
+}
 inline bool is_yarn(const Config& megatron) { return megatron.string("position_embedding_type", "") == "yarn"; }
 inline void yarn_to_hugging_face(const Config& megatron, const Config& hf) {
   hf.set("rope_scaling.rope_type", "yarn");
