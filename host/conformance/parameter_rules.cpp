@@ -231,6 +231,10 @@ class Parameters {
         used.insert(stated_.set.algebra.leaves()[piece.leaf].name);
     for (const auto& said : stated_.set.declarations) {
       using Kind = Declaration::Kind;
+      if (said.kind == Kind::zeros) {
+        if (!used.contains(said.name)) put("declaration", "tensor", said.name, "is said to have zeros where no equation uses it, and none uses any of it");
+        continue;
+      }
       if (said.kind != Kind::carried && used.contains(said.name))
         put("declaration", "tensor", said.name,
             fmt::format("is said to be {}, but equations use it", said.kind == Kind::dropped       ? "dropped"

@@ -95,6 +95,8 @@ std::vector<ExportedTensor> exported_tensors(const EquationSet& set, const std::
       const auto original = set.algebra.find(said.other);
       if (present && original && !uses[*original].empty() && taken.insert(said.name).second)
         exported.push_back({{said.name, type_of(said.name, *original), leaves[*original].shape}, *original, {}, {}, {}});
+    } else if (said.kind == Declaration::Kind::zeros) {
+      conversion.synthesised.push_back({said.name, said.reason, kDeclared});
     } else if (said.kind == Declaration::Kind::dropped || said.kind == Declaration::Kind::carried) {
       for (const auto& name : meant_by(said, set.algebra, known.tensors)) {
         const auto& stored = known.tensors.tensors.find(name)->second;
@@ -118,6 +120,7 @@ Status fill_exported(const std::vector<ExportedTensor>& exported, const Equation
   const auto first_known = static_cast<std::uint32_t>(plan.sources.size());
   plan.sources.insert(plan.sources.end(), known.tensors.files.begin(), known.tensors.files.end());
   const auto uses = uses_of(set);
+  const auto with_zeros = set.leaves_with_zeros();
   std::map<std::string_view, const ExportedTensor*> by_name;
   for (const auto& tensor : exported) by_name.emplace(tensor.laid.name, &tensor);
   std::vector<OutputTensor> made;
@@ -133,6 +136,7 @@ Status fill_exported(const std::vector<ExportedTensor>& exported, const Equation
         if (encoding.original) encoding.original->source_file += first_known;
         output.encoding = std::make_shared<const Encoding>(std::move(encoding));
       }
+      output.padded = with_zeros.contains(*tensor.leaf);
       const auto dtype = output.encoding ? DType::f32 : output.dtype;
       for (const auto& [equation, piece] : uses[*tensor.leaf])
         if (auto status = append_copies(piece->map.inverse(), parameters[equation], dtype, -piece->addend, output.copies); !status) return status;

@@ -134,10 +134,17 @@ Result<Beside> lay_out_parameters(EquationSet set, const Catalogue& source, cons
                           : fmt::format("{} tensor{} kept as {} in Megatron", tensors_cast, tensors_cast == 1 ? " is" : "s are", to_string(dtype)));
   conversion.mapped = static_cast<std::int64_t>(set.equations.size());
   conversion.training_flags = layout->flags;
+  const auto with_zeros = set.leaves_with_zeros();
   for (const auto& leaf : set.algebra.leaves()) {
     if (leaf.storage) continue;  // what is decoded from it counts
     ++conversion.proven.input_tensors;
     conversion.proven.input_elements += element_count(leaf.shape).value_or(0);
+  }
+  for (const auto leaf : with_zeros) {  // of these, what is used counts
+    conversion.proven.input_elements -= element_count(set.algebra.leaves()[leaf].shape).value_or(0);
+    for (const auto& equation : set.equations)
+      for (const auto& piece : equation.expression.pieces)
+        if (piece.leaf == leaf && !piece.echo) conversion.proven.input_elements += piece.map.count();
   }
   request = {};  // what is carried can be as many tensors again
   set.equations.clear();

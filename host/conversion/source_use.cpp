@@ -43,6 +43,42 @@ Status check_tied(const Declaration& tied, const Catalogue& source, const std::s
 
 }  // namespace
 
+Result<std::optional<std::int64_t>> nonzero_beyond_use(const EquationSet& set, const Catalogue& source, const std::string& name) {
+  const auto leaf = set.algebra.find(name);
+  const auto found = source.tensors.find(name);
+  if (!leaf || found == source.tensors.end() || found->second.extents.empty()) return std::optional<std::int64_t>{};
+  const auto& stored = found->second;
+  const auto& file = source.files[stored.extents.front().file];
+  const auto offset = contiguous_offset(stored);
+  if (!offset || larger_than(stored, kSmallCopy))
+    return Error{Error::Kind::unsupported, file.string(), "tensor " + name, "is stored in strides or is too large for the elements that no equation uses to be looked at",
+                 "Cut them off in a copy of the file, if they are zeros"};
+  std::vector<bool> used(static_cast<std::size_t>(element_count(stored.shape).value_or(0)));
+  for (const auto& equation : set.equations)
+    for (const auto& piece : equation.expression.pieces) {
+      if (piece.leaf != *leaf) continue;
+      std::vector<std::int64_t> index(piece.map.loops.size());
+      for (std::int64_t left = piece.map.count(); left > 0; --left) {
+        auto at = piece.map.source_base;
+        for (std::size_t k = 0; k < index.size(); ++k) at += index[k] * piece.map.loops[k].source_stride;
+        used[static_cast<std::size_t>(at)] = true;
+        for (auto k = index.size(); k-- > 0;) {
+          if (++index[k] < piece.map.loops[k].extent) break;
+          index[k] = 0;
+        }
+      }
+    }
+  const auto input = InputFile::open(file);
+  if (!input) return input.error();
+  const auto bytes = input->read(*offset, static_cast<std::uint64_t>(byte_count(stored.shape, stored.dtype).value_or(0)));
+  if (!bytes) return bytes.error();
+  const auto width = bytes->size() / std::max<std::size_t>(used.size(), 1);
+  for (std::size_t i = 0; i < used.size(); ++i)
+    if (!used[i] && std::ranges::any_of(std::string_view{*bytes}.substr(i * width, width), [](char byte) { return byte != 0; }))
+      return std::optional{static_cast<std::int64_t>(i)};
+  return std::optional<std::int64_t>{};
+}
+
 std::string some_of(const std::vector<std::string>& names) {
   constexpr std::size_t kShown = 20;
   if (names.size() <= kShown) return fmt::format("{}", fmt::join(names, ", "));
@@ -141,6 +177,14 @@ Status check_use(const EquationSet& set, const Catalogue& source, const std::str
       conversion.tied.push_back({said.name, fmt::format("the same as {}: {}", said.other, said.reason), kDeclared});
     } else if (said.kind == Declaration::Kind::dropped && present) {
       conversion.dropped.push_back({said.name, said.reason, kDeclared});
+    } else if (said.kind == Declaration::Kind::zeros && present) {
+      const auto other = nonzero_beyond_use(set, source, said.name);
+      if (!other) return other.error();
+      if (*other)
+        return disagreement(source.files[source.tensors.find(said.name)->second.extents.front().file].string(), "tensor " + said.name,
+                        fmt::format("element {} is not zero, and Megatron has no place for it: {}", **other, said.reason),
+                        "Check config.json against the weights; one of them is of another model");
+      conversion.dropped.push_back({said.name, said.reason + "; looked at, and made again on export", kDeclared});
     }
   }
   std::vector<std::string> unused;

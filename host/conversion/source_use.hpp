@@ -1,6 +1,7 @@
 #pragma once
 // That a source and the equations speak of the same tensors.
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -31,6 +32,10 @@ std::vector<std::string> meant_by(const Declaration& carried, const Algebra& alg
 
 // That two stored tensors hold the same bits, read in small pieces. Reads both whole.
 Result<bool> same_bits(const Catalogue& source, const StoredTensor& one, const StoredTensor& other);
+
+// The first element of a tensor that no equation uses and that is not zero, for one that is said to have none. Reads it whole; an
+// error if it is larger than kSmallCopy.
+Result<std::optional<std::int64_t>> nonzero_beyond_use(const EquationSet& set, const Catalogue& source, const std::string& name);
 
 // "a, b, c and 17 more"
 std::string some_of(const std::vector<std::string>& names);

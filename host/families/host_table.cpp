@@ -221,7 +221,7 @@ int32_t substitute(wb_call* call, wb_string name, wb_expression expression) {
 int32_t declare(wb_call* call, const wb_declaration* said) {
   return contained(call, WB_FAILED, [&]() -> int32_t {
     if (said->struct_size < sizeof(wb_declaration)) return failed(call, "the plugin's wb_declaration is smaller than that of ABI 1.0");
-    if (said->kind < WB_TIED || said->kind > WB_COPY || said->name.size == 0 || said->reason.size == 0)
+    if (said->kind < WB_TIED || said->kind > WB_ZEROS || said->name.size == 0 || said->reason.size == 0)
       return failed(call, fmt::format("the declaration of {} lacks its kind, name or reason", view(said->name)));
     call->set.declarations.push_back({static_cast<Declaration::Kind>(said->kind), hugging_face_name(*call, view(said->name)),
                                       hugging_face_name(*call, view(said->other)), std::string{view(said->reason)}});

@@ -30,7 +30,16 @@ Status fault_of(const std::optional<CoverageFault>& fault, const std::string& na
 
 std::string Equation::live_name() const { return weighbridge::live_name(stack, layer, name, expert, experts); }
 
+std::set<std::uint32_t> EquationSet::leaves_with_zeros() const {
+  std::set<std::uint32_t> found;
+  for (const auto& said : declarations)
+    if (said.kind == Declaration::Kind::zeros)
+      if (const auto leaf = algebra.find(said.name)) found.insert(*leaf);
+  return found;
+}
+
 Status prove(const EquationSet& set) {
+  const auto with_zeros = set.leaves_with_zeros();
   const auto& leaves = set.algebra.leaves();
   std::vector<std::vector<StridedMap>> uses(leaves.size());
   std::set<std::string> names;
@@ -48,10 +57,11 @@ Status prove(const EquationSet& set) {
     const auto fault = expression.padded ? at_most_once(count, targets) : exact_cover(count, targets);
     if (auto status = fault_of(fault, equation.live_name(), expression.shape, "written"); !status) return status;
   }
-  for (std::size_t leaf = 0; leaf < leaves.size(); ++leaf) {
+  for (std::uint32_t leaf = 0; leaf < leaves.size(); ++leaf) {
     if (leaves[leaf].storage) continue;  // its decoded values are what is used
     const auto count = element_count(leaves[leaf].shape).value_or(0);
-    if (auto status = fault_of(exact_cover(count, uses[leaf]), leaves[leaf].name, leaves[leaf].shape, "used"); !status)
+    const auto fault = with_zeros.contains(leaf) ? at_most_once(count, uses[leaf]) : exact_cover(count, uses[leaf]);
+    if (auto status = fault_of(fault, leaves[leaf].name, leaves[leaf].shape, "used"); !status)
       return status;
   }
   return done();

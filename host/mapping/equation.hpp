@@ -2,6 +2,7 @@
 // A model as a set of equations, and the proof that they use every tensor.
 
 #include <cstdint>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -38,9 +39,9 @@ struct ModuleState {
   std::uint8_t extra_state{};  // WB_EXTRA_*
 };
 
-// What is said of a Hugging Face tensor that no equation uses.
+// What is said of a Hugging Face tensor that no equation uses; or (zeros) of the elements that no equation uses.
 struct Declaration {
-  enum class Kind : std::uint8_t { tied = 1, dropped, synthesised, carried, copy } kind{};
+  enum class Kind : std::uint8_t { tied = 1, dropped, synthesised, carried, copy, zeros } kind{};
   std::string name, other, reason;  // a carried name may end with "*": see weighbridge/abi.h
 };
 
@@ -49,9 +50,12 @@ struct EquationSet {
   std::vector<Equation> equations;
   std::vector<ModuleState> modules;
   std::vector<Declaration> declarations;
+
+  std::set<std::uint32_t> leaves_with_zeros() const;  // of which some elements are said to be zero
 };
 
-// That every element of every parameter is given once (or is padding) and every element of every tensor is used once.
+// That every element of every parameter is given once (or is padding) and every element of every tensor is used once (or is said to
+// be zero).
 // The error names the parameter or tensor, and the first element at fault by its coordinates.
 Status prove(const EquationSet& set);
 

@@ -60,6 +60,14 @@ Status look_at_declarations(ModelPair& pair) {
       continue;
     }
     declared.insert(said.name);
+    if (said.kind == Declaration::Kind::zeros) {
+      const auto other = nonzero_beyond_use(pair.set, pair.repository.catalogue, said.name);
+      if (!other) return other.error();
+      if (*other)
+        pair.differences.push_back(difference(DifferenceKind::bits, said.name, fmt::format("0 at element {}", **other), "another value",
+                                              fmt::format("Megatron has no place for it: {}", said.reason)));
+      continue;
+    }
     const auto copy = tensors.find(said.name), original = tensors.find(said.other);
     if (said.kind != Declaration::Kind::tied || copy == tensors.end() || original == tensors.end()) continue;
     auto same = same_bits(pair.repository.catalogue, copy->second, original->second);

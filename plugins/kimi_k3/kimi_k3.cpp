@@ -12,6 +12,7 @@
 #include <weighbridge/mixture.hpp>
 #include <weighbridge/translation.hpp>
 
+#include <algorithm>
 #include <string>
 
 #include "translation.hpp"
@@ -38,6 +39,12 @@ Sizes sizes_of(const Config& c) {
            c.integer(text("qk_rope_head_dim")), c.integer(text("v_head_dim"))}};
 }
 
+// Published files hold more entries than heads, zeros behind the last.
+std::int64_t decay_entries(const HuggingFaceLayer& hf, const Sizes& s) {
+  const auto found = hf.source("self_attn.A_log");
+  return found && found->shape.size() == 1 ? std::max(found->shape[0], s.heads) : s.heads;
+}
+
 void delta_attention(const MegatronLayer& to, const HuggingFaceLayer& hf, const Sizes& s) {
   const auto from = [&](const std::string& name, const Dimensions& shape) { return hf("self_attn." + name, shape); };
   const auto features = s.features();
@@ -49,11 +56,9 @@ void delta_attention(const MegatronLayer& to, const HuggingFaceLayer& hf, const 
   to["f_b_proj.weight"] = column(from("f_b_proj.weight", {features, s.width}));
   to["b_proj.weight"] = column(from("b_proj.weight", {s.heads, s.hidden}));
   to["g_proj.weight"] = column(from("g_proj.weight", {features, s.hidden}));
-  // Published files hold more entries than heads, zeros behind the last.
-  if (const auto found = hf.source("self_attn.A_log"); found && found->shape.size() == 1 && found->shape[0] > s.heads)
-    throw Failure(hf.name("self_attn.A_log") + " has " + std::to_string(found->shape[0]) + " entries for " + std::to_string(s.heads) +
-                  " heads; those behind the last are not converted. Cut them off in a copy of the file if they are zeros");
-  to["A_log"] = single(from("A_log", {s.heads}));
+  const auto entries = decay_entries(hf, s);
+  const auto decay = from("A_log", {entries});
+  to["A_log"] = single(entries > s.heads ? slice(decay, 0, 0, s.heads) : decay);
   to["dt_bias"] = single(from("dt_bias", {features}));
   to["o_norm.weight"] = replicated(from("o_norm.weight", {s.width}));
   to["o_proj.weight"] = row(from("o_proj.weight", {s.hidden, features}));
@@ -119,8 +124,12 @@ struct K3 {
     for (const auto& [decoder, hf, index] : model.layers("decoder.layers.", at + "layers.", layers)) {
       const auto place = static_cast<std::size_t>(index);
       decoder["input_layernorm.weight"] = norm(hf("input_layernorm.weight", {hidden}));
-      if (kinds.linear.at(place)) delta_attention(decoder.under("self_attention."), hf, sizes);
-      else latent_attention(decoder.under("self_attention."), hf, sizes.latent);
+      if (kinds.linear.at(place)) {
+        delta_attention(decoder.under("self_attention."), hf, sizes);
+        if (decay_entries(hf, sizes) > sizes.heads) model.zeros(hf.name("self_attn.A_log"), "entries behind those of the heads are zeros");
+      } else {
+        latent_attention(decoder.under("self_attention."), hf, sizes.latent);
+      }
       decoder["pre_mlp_layernorm.weight"] = norm(hf("post_attention_layernorm.weight", {hidden}));
       if (kinds.mixture.at(place)) mixture(c, decoder, hf, hidden);
       else gated_projections(decoder.under("mlp."), hf, "mlp.", c.integer(text("intermediate_size")), hidden);

@@ -284,5 +284,33 @@ TEST_F(SourceVariants, WhatMixturesHaveNoPlaceForIsRefusedByName) {
   }
 }
 
+// A_log of 2 heads is followed by three zeros in the golden source; here by none, and by something else.
+TEST_F(SourceVariants, EntriesBehindTheHeadsMayBeLeftOutAndMustBeZeros) {
+  const std::string name = "language_model.model.layers.0.self_attn.A_log";
+  const auto cut = rewritten("kimi-k3", [&](Tensors& tensors) {
+    auto& tensor = tensors.at(name);
+    ASSERT_EQ(tensor.shape, (boost::json::array{5}));
+    EXPECT_EQ(tensor.bytes.substr(8), std::string(12, '\0'));
+    tensor.shape = {2};
+    tensor.bytes.resize(8);
+  });
+  ASSERT_EQ(import(cut, folder / "cut").code, 0);
+  ASSERT_EQ(import(golden("kimi-k3/hf"), folder / "padded").code, 0);
+  expect_same(folder / "cut", folder / "padded");
+  const auto back = run_weighbridge({"export", "--megatron-path", folder / "cut", "--hf-path", folder / "back", "--no-progress"});
+  ASSERT_EQ(back.code, 0) << back.err;
+  EXPECT_EQ(tensors_of(folder / "back/model.safetensors").at(name).shape, (boost::json::array{2}));
+
+  const auto other = rewritten("kimi-k3", [&](Tensors& tensors) { tensors.at(name).bytes[16] = 1; });
+  const auto refused = import(other, folder / "other");
+  EXPECT_EQ(refused.code, 1);
+  EXPECT_THAT(refused.err, HasSubstr("tensor " + name + ": element 4 is not zero, and Megatron has no place for it: entries behind those of the heads are zeros. "
+                                     "Check config.json against the weights; one of them is of another model"));
+  EXPECT_FALSE(std::filesystem::exists(folder / "other"));
+  const auto verified = run_weighbridge({"verify", "--hf-model", other, "--megatron-path", folder / "padded", "--no-progress"});
+  EXPECT_EQ(verified.code, 1);
+  EXPECT_THAT(verified.out + verified.err, HasSubstr(name));
+}
+
 }  // namespace
 }  // namespace weighbridge

@@ -40,7 +40,12 @@ def source_of(name, case):
             numbers = [fill.word(place, "U8") % case.config["n_routed_experts"] for place in range(shape[0] * shape[1])]
             files[tensor] = values[tensor] = plain.Tensor("I64", shape, numbers)
         else:
-            files[tensor] = values[tensor] = fill("F32" if tensor.endswith(FLOAT32) else "BF16", shape)
+            files[tensor] = values[tensor] = fill("F32" if tensor.endswith(FLOAT32) and not tensor.endswith(case.bfloat16 or ("-",)) else "BF16", shape)
+    for tensor in files:
+        for end, kept in case.zeros_behind.items():
+            if tensor.endswith(end):
+                files[tensor].bits[kept:] = [0] * (len(files[tensor].bits) - kept)
+                values[tensor] = plain.Tensor(files[tensor].dtype, (kept,), files[tensor].bits[:kept])
     for copy, original in case.copies.items():
         assert copy in files
         files[copy] = values[copy] = values[original]

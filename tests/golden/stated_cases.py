@@ -117,6 +117,8 @@ class Case:
     stated_elsewhere: dict = dataclasses.field(default_factory=dict)  # what the layout needs and config.json does not say
     codec: object = None
     in_codec: Callable = lambda name: False  # which tensors
+    bfloat16: tuple = ()  # ends of the names of tensors that this family, unlike others, does not hold in float32
+    zeros_behind: dict = dataclasses.field(default_factory=dict)  # the end of a tensor's name, and the entries that zeros follow
     about_one: tuple = ()  # ends of the names of tensors of such values: patterns of all magnitudes would leave a router nothing to tell apart
 
 

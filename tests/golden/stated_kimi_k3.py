@@ -14,6 +14,7 @@ LANGUAGE = {key: value for key, value in SIZES.items() if key not in ("transform
 KIMI_K3 = {"architectures": ["KimiK3ForConditionalGeneration"], "model_type": "kimi_k3", "text_config": LANGUAGE, "vision_config": {"hidden_size": 8},
            "torch_dtype": "bfloat16", "transformers_version": "4.57.1"}
 
+BEHIND = 3  # zeros that published files have behind the entries of the heads
 PREFIX = "language_model.model."
 LATENT = ("q_a_proj", "q_a_layernorm", "q_b_proj", "kv_a_proj_with_mqa", "kv_a_layernorm", "kv_b_proj", "g_proj", "o_proj")
 RESIDUAL = ("self_attention_res_norm", "self_attention_res_proj", "mlp_res_norm", "mlp_res_proj")
@@ -28,7 +29,7 @@ def attention_shapes(text, number):
         all_heads = heads * width
         return {**{f"{name}_proj.weight": (all_heads, hidden) for name in "qkvg"},
                 **{f"{name}_conv1d.weight": (all_heads, 1, linear["short_conv_kernel_size"]) for name in "qkv"},
-                "f_a_proj.weight": (width, hidden), "f_b_proj.weight": (all_heads, width), "b_proj.weight": (heads, hidden), "A_log": (heads,),
+                "f_a_proj.weight": (width, hidden), "f_b_proj.weight": (all_heads, width), "b_proj.weight": (heads, hidden), "A_log": (heads + BEHIND,),
                 "dt_bias": (all_heads,), "o_norm.weight": (width,), "o_proj.weight": (hidden, all_heads)}
     heads, rank, query_rank = text["num_attention_heads"], text["kv_lora_rank"], text["q_lora_rank"]
     nope, rope, value = text["qk_nope_head_dim"], text["qk_rope_head_dim"], text["v_head_dim"]
@@ -86,4 +87,5 @@ def kimi_k3_parameters(config, hf):
     return found
 
 
-CASES = {"kimi-k3": Case(KIMI_K3, kimi_k3_shapes, kimi_k3_parameters)}
+CASES = {"kimi-k3": Case(KIMI_K3, kimi_k3_shapes, kimi_k3_parameters, bfloat16=(".block_sparse_moe.gate.weight",),
+                         zeros_behind={".A_log": LANGUAGE["linear_attn_config"]["num_heads"]})}

@@ -150,15 +150,17 @@ typedef struct wb_equation {
   int64_t live_layer;
 } wb_equation;
 
-/* What is said of a Hugging Face tensor that no equation uses. Always with a reason, which users read. */
+/* What is said of a Hugging Face tensor that no equation uses, or not the whole of. Always with a reason, which users read. */
 enum {
   WB_TIED = 1,       /* a copy of `other`, on disk or not; checked to be equal where it is on disk */
   WB_DROPPED = 2,    /* Megatron has no place for it and recomputes it; copied from the reference on export */
   WB_SYNTHESISED = 3,/* not in the source: made of nothing when exporting */
   WB_CARRIED = 4,    /* Megatron has no place for it: kept beside the checkpoint and given back. A name that ends with
                         "*" stands for every tensor of the source that begins so and that no equation uses. */
-  WB_COPY = 5        /* a copy of `other` that checkpoints of this kind hold: tied where it is one, carried where it is not,
+  WB_COPY = 5,       /* a copy of `other` that checkpoints of this kind hold: tied where it is one, carried where it is not,
                         and written too where there is no reference to say whether it was there */
+  WB_ZEROS = 6       /* said of a tensor that equations do use: its other elements are zeros, which is looked at on import,
+                        and made again on export */
 };
 
 typedef struct wb_declaration {

@@ -218,6 +218,8 @@ class Model {
   void dropped(std::string_view name, std::string_view reason) const { detail::declare(host_, call_, WB_DROPPED, name, {}, reason); }
   // Kept beside the Megatron checkpoint and given back on export; "talker.*" stands for all that begin so.
   void carried(std::string_view name, std::string_view reason) const { detail::declare(host_, call_, WB_CARRIED, name, {}, reason); }
+  // Of a tensor that equations use in part: what they leave is zeros.
+  void zeros(std::string_view name, std::string_view reason) const { detail::declare(host_, call_, WB_ZEROS, name, {}, reason); }
 
   // The equations of a part that another family knows.
   void part(const Part& part) const { part.ask(host_, call_) ? void() : throw Failure("a part of the model was refused"); }
