@@ -102,7 +102,9 @@ Status WindowReader::encode(const Encoding& encoding, std::int64_t begin, std::i
                             std::span<std::byte> scratch) {
   const auto shape = encoded_shape(encoding);
   const auto size = static_cast<std::size_t>(end - begin);
-  const auto aligned = (size + alignof(float) - 1) / alignof(float) * alignof(float);
+  // The window lies in memory as in its file, which need not be where a float may.
+  const auto behind = (reinterpret_cast<std::uintptr_t>(target.data()) + size) % alignof(float);
+  const auto aligned = size + (behind == 0 ? 0 : alignof(float) - behind);
   const auto strip_room = static_cast<std::size_t>(shape.strip_values) * sizeof(float);
   if (target.size() < aligned + strip_room)
     return Error{Error::Kind::usage, plan_->files[plan_->tensors[*tensor_].file].path.string(), plan_->tensors[*tensor_].name,

@@ -135,7 +135,8 @@ TEST(PackedRun, StaysWithinTheBudget) {
   constexpr std::uint64_t kTurned = kSide * kSide * 2, kTotal = kTurned + 96 * kMebibyte;
   const auto source = work.write("model/weights", numbered(kTotal));
   const auto archive = work.path() / "model.wbz";
-  ASSERT_TRUE(pack(work.path() / "model", archive, {}));
+  const auto packed = pack(work.path() / "model", archive, {});
+  ASSERT_TRUE(packed) << packed.error().text();
   Plan plan;
   plan.files = {{"model", kTotal}};
   plan.tensors = {

@@ -12,8 +12,16 @@ inline namespace sdk_v1 {
 struct GroupedAttention {
   std::int64_t hidden{}, heads{}, groups{}, width{};  // of the model; of queries; of keys and values; of a head
 
-  std::int64_t query() const { return heads * width; }
-  std::int64_t key() const { return groups * width; }
+  std::int64_t query() const { return rows(heads); }
+  std::int64_t key() const { return rows(groups); }
+
+ private:
+  std::int64_t rows(std::int64_t count) const {
+    constexpr std::int64_t kMost = std::int64_t{1} << 50;
+    if (count < 0 || width < 0 || (width > 0 && count > kMost / width))
+      throw Failure(std::to_string(count) + " heads of width " + std::to_string(width) + " are impossible");
+    return count * width;
+  }
 };
 
 // Without the norm before it, where a family has another one or none.
