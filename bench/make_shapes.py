@@ -3,7 +3,8 @@
 
   python3 make_shapes.py DIR --model deepseek-v3|kimi-k2|llama-405b [--layers N] [--experts N] [--shrink N]
 
-With fewer layers (then without the one that predicts further tokens) or experts the tensors keep their sizes; shrunk, as many have an Nth of each extent. Sizes are those of the models' config.json.
+With fewer layers (then without the one that predicts further tokens) or experts the tensors keep their sizes; shrunk, as many have an Nth
+of each extent. Sizes are those of the models' config.json.
 """
 import argparse
 import json

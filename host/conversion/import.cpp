@@ -43,8 +43,9 @@ DType parameter_dtype(const Equation& equation, const LeafTensors& tensors, cons
 std::optional<std::uint64_t> page_offset_of(const Equation& equation, const LeafTensors& tensors, const Algebra& algebra, DType dtype) {
   if (equation.expression.pieces.empty()) return std::nullopt;
   const auto& first = equation.expression.pieces.front();
+  if (algebra.leaves()[first.leaf].decoding || tensors.dtype(first.leaf) != dtype) return std::nullopt;
   const auto stored = tensors[first.leaf];
-  if (algebra.leaves()[first.leaf].decoding || stored.dtype != dtype || stored.extents.empty()) return std::nullopt;
+  if (stored.extents.empty()) return std::nullopt;
   const auto moved = static_cast<std::uint64_t>(first.map.source_base - first.map.target_base) * static_cast<std::uint64_t>(bits(dtype)) / 8;
   return (stored.extents.front().offset + moved) % kPage;
 }
@@ -140,12 +141,10 @@ Result<Beside> lay_out_parameters(EquationSet set, const Catalogue& source, cons
     ++conversion.proven.input_tensors;
     conversion.proven.input_elements += element_count(leaf.shape).value_or(0);
   }
-  for (const auto leaf : with_zeros) {  // of these, what is used counts
-    conversion.proven.input_elements -= element_count(set.algebra.leaves()[leaf].shape).value_or(0);
-    for (const auto& equation : set.equations)
-      for (const auto& piece : equation.expression.pieces)
-        if (piece.leaf == leaf && !piece.echo) conversion.proven.input_elements += piece.map.count();
-  }
+  for (const auto leaf : with_zeros) conversion.proven.input_elements -= element_count(set.algebra.leaves()[leaf].shape).value_or(0);
+  for (const auto& equation : set.equations)
+    for (const auto& piece : equation.expression.pieces)  // of these, what is used counts
+      if (!piece.echo && with_zeros.contains(piece.leaf)) conversion.proven.input_elements += piece.map.count();
   request = {};  // what is carried can be as many tensors again
   set.equations.clear();
   set.equations.shrink_to_fit();

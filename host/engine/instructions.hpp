@@ -15,7 +15,7 @@ inline bool use_avx2([[maybe_unused]] Instructions instructions) {
 #endif
 }
 
-// With vectors shorter than its longest, which slow down some machines.
+// AVX-512 for its instructions on vectors of 256 bits; those of 512 bits slow some machines down.
 inline bool use_avx512([[maybe_unused]] Instructions instructions) {
 #if defined(__x86_64__)
   return instructions == Instructions::best && __builtin_cpu_supports("avx512bw") != 0 && __builtin_cpu_supports("avx512dq") != 0 &&

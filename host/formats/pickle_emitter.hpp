@@ -11,7 +11,7 @@ namespace weighbridge {
 
 class PickleEmitter {
  public:
-  explicit PickleEmitter(std::size_t expected = 0);  // the pickle begins; it will have some so many bytes
+  explicit PickleEmitter(std::size_t expected = 0);  // the pickle begins; room for `expected` bytes is made at once
 
   void none();
   void boolean(bool value);

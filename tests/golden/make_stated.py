@@ -40,7 +40,7 @@ def source_of(name, case):
             numbers = [fill.word(place, "U8") % case.config["n_routed_experts"] for place in range(shape[0] * shape[1])]
             files[tensor] = values[tensor] = plain.Tensor("I64", shape, numbers)
         else:
-            files[tensor] = values[tensor] = fill("F32" if tensor.endswith(FLOAT32) and not tensor.endswith(case.bfloat16 or ("-",)) else "BF16", shape)
+            files[tensor] = values[tensor] = fill("F32" if tensor.endswith(FLOAT32) and not tensor.endswith(case.bfloat16) else "BF16", shape)
     for tensor in files:
         for end, kept in case.zeros_behind.items():
             if tensor.endswith(end):

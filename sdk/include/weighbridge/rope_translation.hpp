@@ -69,6 +69,8 @@ inline Rope rope_to_megatron(const Config& hf, const Config& megatron, const Not
     yarn_to_megatron(hf, rope.at, megatron);
     if (scalings.yarn == RopeScalings::Yarn::with_rounding)
       megatron.set("yarn_correction_range_round_to_int", hf.flag(rope.at + ".truncate", true));
+    else
+      tell_unrounded_yarn(hf, rope.at, notes);
   } else if (rope.type != "default") {
     throw Failure(rope.at + " is of type " + rope.type + "; " + detail::known(scalings));
   }
